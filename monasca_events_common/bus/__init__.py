@@ -1,0 +1,160 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The bus between the API and the consumers: an ordered, durable log.
+
+A topic has partitions; a record's key (the project id) chooses its partition,
+so that one tenant's records keep their order. Consumers of one group share
+the partitions between them. The drivers are siblings of this file and are
+found by their plug-in name; nothing imports them.
+"""
+
+import abc
+from collections.abc import Mapping, Sequence
+import dataclasses
+
+from monasca_events_common import plugins
+from monasca_events_common.health import Health
+
+NAMESPACE = "monasca_events.bus"
+
+#: Version of the record's form, carried in the ``schema`` header. Records of
+#: the retired monasca-events-api carry no such header.
+SCHEMA = b"1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """What is published: opaque bytes with a key and a few headers.
+
+    :ivar key: the project id; equal keys keep their order
+    :ivar value: the canonical event as JSON bytes, never decoded on the way
+    :ivar headers: name → bytes; see :mod:`monasca_events_common.event`
+    """
+
+    key: bytes
+    value: bytes
+    headers: Mapping[str, bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record as a consumer sees it, with its place in the log."""
+
+    key: bytes
+    value: bytes
+    headers: Mapping[str, bytes]
+    partition: int
+    offset: int
+
+
+class Watcher(abc.ABC):
+    """Told when partitions come and go; called from within ``poll``."""
+
+    @abc.abstractmethod
+    def assigned(self, partitions: Sequence[int]) -> None:
+        """These partitions are ours from now on."""
+
+    @abc.abstractmethod
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """These partitions are another's as soon as this returns.
+
+        Positions may still be committed from within this call; afterwards a
+        commit for them is ignored.
+        """
+
+
+class Subscription(abc.ABC):
+    """One member's view of a topic. Used from one thread only."""
+
+    @abc.abstractmethod
+    def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
+        """Return up to ``limit`` records, waiting at most ``timeout`` seconds.
+
+        Within a partition records come in order; across partitions they may
+        come in any. Returns nothing while paused, yet keeps the membership
+        alive. A record comes again after a restart, a rebalance or a seek
+        unless its position was committed. Raises BusUnavailable.
+        """
+
+    @abc.abstractmethod
+    def seek(self, positions: Mapping[int, int]) -> None:
+        """Go on from these offsets (partition → next offset to read).
+
+        Partitions that are not ours are ignored.
+        """
+
+    @abc.abstractmethod
+    def commit(self, positions: Mapping[int, int]) -> None:
+        """Return once the group's next offsets are durable.
+
+        Positions of partitions that are no longer ours are ignored: their
+        records will come to another member again. Raises BusUnavailable.
+        """
+
+    @abc.abstractmethod
+    def pause(self) -> None:
+        """Return no more records until ``resume``; polling goes on."""
+
+    @abc.abstractmethod
+    def resume(self) -> None:
+        """Undo ``pause``."""
+
+    @abc.abstractmethod
+    def lag(self) -> Mapping[int, int]:
+        """Return partition → records not yet committed, for our partitions.
+
+        May be some seconds old. Raises BusUnavailable.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Leave the group without committing. May be called twice."""
+
+
+class Bus(abc.ABC):
+    """A connection to the log. Safe to use from several threads."""
+
+    @abc.abstractmethod
+    def publish(self, topic: str, records: Sequence[Record]) -> None:
+        """Return once every record survives a restart of the log.
+
+        Raises BusUnavailable within the driver's ``publish_timeout``; then
+        none, some or all of the records may have been published, so the
+        caller repeats them all. Raises Rejected for a record larger than the
+        log accepts, publishing none.
+        """
+
+    @abc.abstractmethod
+    def subscribe(self, topic: str, group: str,
+                  watcher: Watcher | None = None) -> Subscription:
+        """Join ``group`` on ``topic``; a new group starts at the oldest record.
+
+        Returns at once, also while the log is down; ``poll`` tells.
+        """
+
+    @abc.abstractmethod
+    def health(self) -> Health:
+        """Return quickly what is known of the log; never raise."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release connections and threads. May be called twice."""
+
+
+def get_bus(conf) -> Bus:
+    """Return the bus that ``[bus] driver`` names.
+
+    The driver gets its own option group and nothing else. Raises
+    Misconfigured when there is no such driver or it lacks something.
+    """
+    return plugins.driver(NAMESPACE, conf, "bus")
