@@ -41,7 +41,7 @@ class EventsError(Exception):
                  where: str | None = None) -> None:
         """:param message: what is wrong, where, and what was expected
         :param code: a stable word for programs; frozen once shipped
-        :param where: path of the offending field, such as ``events[3].payload``
+        :param where: path of the offending field, as ``events[3].payload``
         """
         super().__init__(message)
         if code is not None:

@@ -249,7 +249,7 @@ def searchable(event: Mapping, texts: Iterable[str]) -> bytes:
 
 
 def check_traits(traits, where: str = "traits") -> dict:
-    """Return the traits; raise Rejected where they are not flat typed values."""
+    """Return the traits; raise Rejected unless they are flat typed values."""
     if not isinstance(traits, dict):
         raise Rejected(f"{where} is {_kind(traits)}; expected an object of "
                        "flat values", code="invalid_traits", where=where)

@@ -57,8 +57,7 @@ def load(namespace: str, name: str):
         return resolve(name)
     try:
         return stevedore_driver.DriverManager(
-            namespace, name, invoke_on_load=False,
-            warn_on_missing_entrypoint=False).driver
+            namespace, name, invoke_on_load=False).driver
     except stevedore_exception.NoMatches:
         known = ", ".join(names(namespace)) or "none"
         raise Misconfigured(
@@ -75,7 +74,7 @@ def names(namespace: str) -> list[str]:
 
 
 def _ignore(manager, entry_point, error) -> None:
-    """A driver whose library is not installed is no error until it is named."""
+    """A driver whose library is missing is no error until it is named."""
 
 
 def driver(namespace: str, conf, role: str):

@@ -1,0 +1,133 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Configuration: one ConfigOpts object a process, made by its command.
+
+There is no global configuration. A command calls :func:`load` and hands what
+it got to those who need it; a driver gets its own group only.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import importlib
+import sys
+
+from oslo_config import cfg
+from oslo_log import log
+
+from monasca_events_common.errors import Misconfigured
+
+PROJECT = "monasca-events"
+
+BUS_OPTS = [
+    cfg.StrOpt("driver", default="sqlite",
+               help="The bus between the API and its consumers: sqlite (one "
+                    "machine, no server), kafka, confluent (Kafka by "
+                    "librdkafka), or module:Class."),
+    cfg.StrOpt("topic", default="monevents",
+               help="The topic that carries the events."),
+]
+
+STORE_OPTS = [
+    cfg.StrOpt("driver", default="sqlite",
+               help="The store of events: sqlite (one machine, no server), "
+                    "elasticsearch, or module:Class."),
+]
+
+METRICS_OPTS = [
+    cfg.StrOpt("host", default="127.0.0.1",
+               help="The address on which Prometheus metrics are served."),
+    cfg.PortOpt("port", default=0,
+                help="The port on which the first worker of this daemon "
+                     "serves its Prometheus metrics at /metrics; the next "
+                     "worker takes the next port. 0 serves none."),
+]
+
+#: (group, options) that every command knows.
+COMMON = (("bus", BUS_OPTS), ("store", STORE_OPTS), ("metrics", METRICS_OPTS))
+
+#: Modules of the kernel whose class has GROUP and OPTS, for the sample file.
+_DRIVERS = ("monasca_events_common.bus.sqlite:SqliteBus",
+            "monasca_events_common.bus.kafka:KafkaBus",
+            "monasca_events_common.store.sqlite:SqliteStore",
+            "monasca_events_common.store.elasticsearch:ElasticsearchStore")
+
+
+def load(argv: Sequence[str], prog: str,
+         options: Iterable[tuple[str, Sequence[cfg.Opt]]] = (), *,
+         cli: Sequence[cfg.Opt] = (), description: str = "",
+         epilog: str | None = None) -> cfg.ConfigOpts:
+    """Return the configuration of one process.
+
+    :param argv: the command's arguments without its name
+    :param prog: the command's name; without ``--config-file`` it reads
+        ``monasca-events.conf`` and ``PROG.conf`` where oslo.config looks
+    :param options: further (group, options) of the package
+    :param cli: options of the command line
+    :raises Misconfigured: a file or value is wrong; one line says which
+    """
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    for group, opts in (*COMMON, *options):
+        conf.register_opts(opts, group=group)
+    conf.register_cli_opts(cli)
+    files = cfg.find_config_files(project=PROJECT, prog=prog)
+    try:
+        conf(args=list(argv), project=PROJECT, prog=prog,
+             default_config_files=files, version=_version(),
+             description=description, epilog=epilog)
+    except (cfg.Error, ValueError) as error:
+        raise Misconfigured(f"configuration: {_one_line(error)}") from error
+    return conf
+
+
+def set_up_logging(conf: cfg.ConfigOpts) -> None:
+    """Start oslo.log for this process."""
+    log.setup(conf, PROJECT)
+
+
+def _version() -> str:
+    from importlib import metadata
+    return metadata.version("monasca-events")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def run(main, argv: Sequence[str] | None = None) -> int:
+    """Run a command's main function; an operator's mistake is one line.
+
+    :param main: takes the arguments, returns an exit status
+    """
+    try:
+        return main(sys.argv[1:] if argv is None else argv) or 0
+    except Misconfigured as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Options for oslo-config-generator: the kernel's and its drivers'."""
+    found = [(group, list(opts)) for group, opts in COMMON]
+    for spelling in _DRIVERS:
+        module, name = spelling.split(":")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+        except ImportError:  # its extra is not installed
+            continue
+        found.append((cls.GROUP, list(cls.OPTS)))
+    from monasca_events_common import deadletters
+    found.append((deadletters.GROUP, list(deadletters.OPTS)))
+    return found

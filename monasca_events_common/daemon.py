@@ -1,0 +1,99 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Daemons: supervised worker processes around plain loops.
+
+A loop is a callable taking ``stop`` (a threading.Event) that returns soon
+after ``stop`` is set. cotyledon supervises: a worker that dies is started
+again, SIGTERM lets every worker finish, SIGHUP mutates the options. The loop
+and its clients are made in the worker, never before the fork.
+"""
+
+from collections.abc import Callable
+import logging
+import os
+import threading
+
+import cotyledon
+from oslo_config import cfg
+
+from monasca_events_common import config
+from monasca_events_common import metrics
+from monasca_events_common.errors import Misconfigured
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that a worker has to finish after SIGTERM.
+GRACE = 30
+
+Loop = Callable[[threading.Event], None]
+
+
+class _Worker(cotyledon.Service):
+    """One process of a daemon."""
+
+    def __init__(self, worker_id: int, conf: cfg.ConfigOpts,
+                 make: Callable[[cfg.ConfigOpts], Loop]) -> None:
+        super().__init__(worker_id)
+        self._conf = conf
+        self._make = make
+        self._stop = threading.Event()
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        try:
+            metrics.serve(self._conf.metrics, self.worker_id)
+            self._make(self._conf)(self._stop)
+        except Misconfigured as error:
+            # The file was right when the daemon started; somebody changed
+            # what it names. Restarting is the supervisor's business.
+            LOG.error("worker cannot start: %s", error)
+            self._die()
+        except Exception:
+            # The daemon's edge: whatever escaped is a bug. A fresh process
+            # begins from the last commit, so nothing is lost by dying.
+            LOG.exception("worker failed")
+            self._die()
+        finally:
+            self._done.set()
+
+    def _die(self) -> None:
+        logging.shutdown()
+        os._exit(1)
+
+    def terminate(self) -> None:
+        self._stop.set()
+        self._done.wait(GRACE)
+
+    def reload(self) -> None:
+        mutate(self._conf)
+
+
+def mutate(conf: cfg.ConfigOpts) -> None:
+    """Read the files again; keep every old value when they are wrong."""
+    try:
+        conf.mutate_config_files()
+    except (cfg.Error, ValueError, OSError) as error:
+        LOG.error("SIGHUP: the configuration stays as it was: %s", error)
+
+
+def run(conf: cfg.ConfigOpts, make: Callable[[cfg.ConfigOpts], Loop],
+        workers: int = 1) -> int:
+    """Supervise workers until SIGTERM; return the exit status.
+
+    :param make: makes the loop, in the worker's process
+    """
+    config.set_up_logging(conf)
+    manager = cotyledon.ServiceManager(graceful_shutdown_timeout=GRACE + 5)
+    manager.add(_Worker, workers=workers, args=(conf, make))
+    manager.run()
+    return 0

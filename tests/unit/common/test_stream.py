@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The stream loop loses nothing, whatever the handler does (R1–R3, R10)."""
+
+import pathlib
+import random
+import tempfile
+import threading
+import unittest
+
+from oslo_config import cfg
+
+from monasca_events_common import stream
+from monasca_events_common.bus import Record
+from monasca_events_common.bus.sqlite import SqliteBus
+from monasca_events_common.deadletters import DeadLetters
+from monasca_events_common.errors import StoreUnavailable
+from monasca_events_common.stream import Handler
+from monasca_events_common.stream import Rejected
+from monasca_events_common.stream import StreamLoop
+
+
+def options(opts, **values):
+    conf = cfg.ConfigOpts()
+    conf.register_opts(opts, group="x")
+    conf([])
+    for name, value in values.items():
+        conf.set_override(name, value, group="x")
+    return conf.x
+
+
+class Collector(Handler):
+    """Keeps what it is given; fails or rejects when told to."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+        self.failures = 0
+        self.reject = lambda value: False
+        self.calls = 0
+        self.lock = threading.Lock()
+
+    def handle(self, batch):
+        with self.lock:
+            self.calls += 1
+            if self.failures:
+                self.failures -= 1
+                raise StoreUnavailable("down")
+            self.seen += [one.value for one in batch
+                          if not self.reject(one.value)]
+            return [Rejected(n, "bad", "it is bad")
+                    for n, one in enumerate(batch) if self.reject(one.value)]
+
+
+class TestStreamLoop(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.bus = SqliteBus(options(SqliteBus.OPTS,
+                                     path=str(self.folder / "bus.db")))
+        self.addCleanup(self.bus.close)
+        self.dead = DeadLetters(f"sqlite:///{self.folder}/dead.db")
+        self.addCleanup(self.dead.close)
+        self.handler = Collector()
+
+    def publish(self, count: int, start: int = 0) -> list[bytes]:
+        values = [b"%05d" % n for n in range(start, start + count)]
+        self.bus.publish("t", [Record(b"k%d" % (n % 7), value, {})
+                               for n, value in enumerate(values)])
+        return values
+
+    def loop(self, **conf) -> StreamLoop:
+        conf = {"batch_size": 10, "backoff_base": 0.01, "batch_wait": 0.01,
+                **conf}
+        return StreamLoop(
+            "persister", "t",
+            lambda watcher: self.bus.subscribe("t", "g", watcher),
+            self.handler, self.dead, options(stream.OPTS, **conf),
+            rng=random.Random(1))
+
+    def run_until(self, loop, done, turns: int = 2000) -> None:
+        for _ in range(turns):
+            loop.step()
+            if done():
+                break
+        else:
+            self.fail("the loop did not get there")
+        stop = threading.Event()
+        stop.set()
+        loop.run(stop)
+
+    def test_every_record_is_handled_once_and_committed(self):
+        values = self.publish(95)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 95)
+        self.assertEqual(values, sorted(self.handler.seen))
+        self.publish(5, start=95)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) >= 100)
+        self.assertEqual(100, len(self.handler.seen))
+
+    def test_an_unavailable_step_holds_and_then_goes_on(self):
+        values = self.publish(40)
+        self.handler.failures = 5
+        self.run_until(self.loop(), lambda: len(self.handler.seen) >= 40)
+        self.assertEqual(values, sorted(self.handler.seen))
+        self.assertGreater(self.handler.calls, 5)
+
+    def test_nothing_is_committed_while_the_step_is_unavailable(self):
+        values = self.publish(5)
+        self.handler.failures = 10 ** 9
+        loop = self.loop()
+        self.run_until(loop, lambda: self.handler.calls > 3)
+        self.handler.failures = 0
+        self.run_until(self.loop(), lambda: len(self.handler.seen) >= 5)
+        self.assertEqual(values, sorted(self.handler.seen))
+
+    def test_a_rejected_record_reaches_the_dead_letters(self):
+        values = self.publish(30)
+        self.handler.reject = lambda value: value.endswith(b"7")
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 27
+                       and len(self.dead.list()) == 3)
+        letters = self.dead.list()
+        self.assertEqual([v for v in values if v.endswith(b"7")],
+                         sorted(one.raw for one in letters))
+        self.assertEqual({("persister", "bad")}, set(self.dead.count()))
+        self.assertTrue(all(one.position.startswith("t/")
+                            for one in letters))
+
+    def test_while_the_dead_letters_are_down_nothing_is_committed(self):
+        self.publish(3)
+        self.handler.reject = lambda value: True
+        dead, self.dead = self.dead, DeadLetters("sqlite:////nowhere/x.db")
+        self.run_until(self.loop(), lambda: self.handler.calls > 1)
+        self.dead = dead
+        self.run_until(self.loop(), lambda: len(dead.list()) == 3)
+
+    def test_the_breaker_stops_it_and_an_operator_resumes_it(self):
+        self.publish(1500)
+        self.handler.reject = lambda value: True
+        loop = self.loop(batch_size=500)
+        for _ in range(500):
+            loop.step()
+            if self.dead.tripped("persister"):
+                break
+        else:
+            self.fail("the breaker did not trip")
+        for _ in range(10):
+            loop.step()
+        self.assertLess(len(self.dead.list(limit=5000)), 1500)
+        self.handler.reject = lambda value: False
+        self.dead.resume("persister")
+        self.run_until(loop, lambda: len(self.handler.seen) + len(
+            self.dead.list(limit=5000)) >= 1500)
+        self.assertGreater(len(self.handler.seen), 0)
+
+    def test_several_batches_in_flight_are_committed_in_order(self):
+        values = self.publish(200)
+        gate = threading.Event()
+        first = []
+        handle = self.handler.handle
+
+        def slow(batch):
+            if not first:
+                first.append(True)
+                gate.wait(5)
+            return handle(batch)
+        self.handler.handle = slow
+        loop = self.loop(in_flight=3)
+        for _ in range(20):
+            loop.step()
+        # Others are done, the oldest is not: nothing may be committed.
+        self.assertGreater(len(self.handler.seen), 0)
+        again = self.bus.subscribe("t", "other", None)
+        again.close()
+        gate.set()
+        self.run_until(loop, lambda: len(self.handler.seen) == 200)
+        self.assertEqual(values, sorted(self.handler.seen))
+
+    def test_two_members_share_and_hand_over_without_loss(self):
+        values = self.publish(300)
+        one, two = self.loop(), self.loop()
+        for _ in range(30):
+            one.step()
+            two.step()
+        stop = threading.Event()
+        stop.set()
+        one.run(stop)
+        self.run_until(two, lambda: len(set(self.handler.seen)) == 300)
+        self.assertEqual(values, sorted(set(self.handler.seen)))
