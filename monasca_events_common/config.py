@@ -62,10 +62,52 @@ _DRIVERS = ("monasca_events_common.bus.sqlite:SqliteBus",
             "monasca_events_common.store.elasticsearch:ElasticsearchStore")
 
 
+class Configuration(cfg.ConfigOpts):
+    """oslo.config's object that can also look before it leaps.
+
+    ``mutate_config_files`` takes over what the files say and only then finds
+    that a value cannot be parsed. A running daemon must keep its old values
+    instead, so :meth:`mutate` reads the files into a second object first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._registered: list[tuple[str, Sequence[cfg.Opt]]] = []
+        self._call: dict = {}
+
+    def __call__(self, *args, **kwargs):
+        self._call = kwargs
+        return super().__call__(*args, **kwargs)
+
+    def register_opts(self, opts, group=None) -> None:
+        """Register options and remember them for the next look."""
+        if group is not None:
+            self._registered.append((group, opts))
+        super().register_opts(opts, group=group)
+
+    def mutate(self) -> None:
+        """Take over mutable options from the files as they are now.
+
+        :raises Misconfigured: a file is wrong; then nothing has changed
+        """
+        fresh = cfg.ConfigOpts()
+        log.register_options(fresh)
+        for group, opts in self._registered:
+            fresh.register_opts(opts, group=group)
+        files = [f"--config-file={name}" for name in self.config_file or ()]
+        try:
+            fresh(**{**self._call, "args": files})
+            for group, opts in self._registered:
+                check(fresh, group, opts)
+            self.mutate_config_files()
+        except (cfg.Error, ValueError, OSError) as error:
+            raise Misconfigured(_one_line(error)) from None
+
+
 def load(argv: Sequence[str], prog: str,
          options: Iterable[tuple[str, Sequence[cfg.Opt]]] = (), *,
          cli: Sequence[cfg.Opt] = (), description: str = "",
-         epilog: str | None = None) -> cfg.ConfigOpts:
+         epilog: str | None = None) -> Configuration:
     """Return the configuration of one process.
 
     :param argv: the command's arguments without its name
@@ -75,7 +117,7 @@ def load(argv: Sequence[str], prog: str,
     :param cli: options of the command line
     :raises Misconfigured: a file or value is wrong; one line says which
     """
-    conf = cfg.ConfigOpts()
+    conf = Configuration()
     log.register_options(conf)
     for group, opts in (*COMMON, *options):
         conf.register_opts(opts, group=group)
@@ -87,7 +129,22 @@ def load(argv: Sequence[str], prog: str,
              description=description, epilog=epilog)
     except (cfg.Error, ValueError) as error:
         raise Misconfigured(f"configuration: {_one_line(error)}") from error
+    for group, opts in (*COMMON, *options):
+        check(conf, group, opts)
     return conf
+
+
+def check(conf: cfg.ConfigOpts, group: str, opts: Sequence[cfg.Opt]) -> None:
+    """Read every option once, because oslo.config parses on first use.
+
+    :raises Misconfigured: a value is not what its option expects
+    """
+    for opt in opts:
+        try:
+            getattr(conf[group], opt.dest)
+        except (cfg.Error, ValueError) as error:
+            raise Misconfigured(
+                f"[{group}] {opt.name}: {_one_line(error)}") from None
 
 
 def set_up_logging(conf: cfg.ConfigOpts) -> None:

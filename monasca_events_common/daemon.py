@@ -24,7 +24,6 @@ import os
 import threading
 
 import cotyledon
-from oslo_config import cfg
 
 from monasca_events_common import config
 from monasca_events_common import metrics
@@ -41,8 +40,8 @@ Loop = Callable[[threading.Event], None]
 class _Worker(cotyledon.Service):
     """One process of a daemon."""
 
-    def __init__(self, worker_id: int, conf: cfg.ConfigOpts,
-                 make: Callable[[cfg.ConfigOpts], Loop]) -> None:
+    def __init__(self, worker_id: int, conf: config.Configuration,
+                 make: Callable[[config.Configuration], Loop]) -> None:
         super().__init__(worker_id)
         self._conf = conf
         self._make = make
@@ -78,15 +77,16 @@ class _Worker(cotyledon.Service):
         mutate(self._conf)
 
 
-def mutate(conf: cfg.ConfigOpts) -> None:
+def mutate(conf: config.Configuration) -> None:
     """Read the files again; keep every old value when they are wrong."""
     try:
-        conf.mutate_config_files()
-    except (cfg.Error, ValueError, OSError) as error:
+        conf.mutate()
+    except Misconfigured as error:
         LOG.error("SIGHUP: the configuration stays as it was: %s", error)
 
 
-def run(conf: cfg.ConfigOpts, make: Callable[[cfg.ConfigOpts], Loop],
+def run(conf: config.Configuration,
+        make: Callable[[config.Configuration], Loop],
         workers: int = 1) -> int:
     """Supervise workers until SIGTERM; return the exit status.
 

@@ -22,6 +22,7 @@ import pkgutil
 from stevedore import driver as stevedore_driver
 from stevedore import exception as stevedore_exception
 
+from monasca_events_common import config
 from monasca_events_common.errors import Misconfigured
 
 
@@ -87,4 +88,5 @@ def driver(namespace: str, conf, role: str):
     name = conf[role].driver
     cls = load(namespace, name)
     conf.register_opts(cls.OPTS, group=cls.GROUP)
+    config.check(conf, cls.GROUP, cls.OPTS)
     return cls(conf[cls.GROUP])
