@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Where a standalone installation keeps what, and its configuration file."""
+
+import os
+import pathlib
+
+TEMPLATE = """\
+# Written by monasca-events-standalone at each start; put what you want to
+# change into monasca-events-local.conf beside it, which is read after it.
+[DEFAULT]
+use_stderr = true
+
+[bus]
+driver = sqlite
+[sqlite_bus]
+path = {state}/bus.db
+
+[store]
+driver = sqlite
+[sqlite_store]
+path = {state}/events.db
+
+[dead_letters]
+connection = sqlite:///{state}/dead-letters.db
+
+[api]
+host = 127.0.0.1
+port = {port}
+
+[identity]
+driver = local
+[identity_local]
+tokens_file = {state}/tokens.json
+clouds_file = {state}/clouds.yaml
+
+[agent]
+sources = file
+definitions_files =
+operator_project_id = {operator}
+
+[file]
+paths = {state}/notifications.ndjson
+follow = true
+
+[spool]
+path = {state}/spool/spool.db
+
+[poster]
+endpoints = http://127.0.0.1:{port}
+
+[api_auth]
+auth_type = admin_token
+endpoint = http://127.0.0.1:{port}
+token = {token}
+
+[persister]
+batch_wait = 0.05
+"""
+
+
+class Layout:
+    """The files of one state directory.
+
+    :ivar root: the directory itself, mode 0700
+    """
+
+    def __init__(self, root: pathlib.Path, port: int) -> None:
+        self.root = root
+        self.port = port
+        self.config = root / "monasca-events.conf"
+        self.local_config = root / "monasca-events-local.conf"
+        self.tokens = root / "tokens.json"
+        self.clouds = root / "clouds.yaml"
+        self.notifications = root / "notifications.ndjson"
+        self.logs = root / "log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        """Make the directories and the configuration without a token yet."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.chmod(0o700)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        (self.root / "spool").mkdir(mode=0o700, exist_ok=True)
+        self.notifications.touch(mode=0o600)
+        self.local_config.touch(mode=0o600)
+
+    def configure(self, token: str = "", operator: str = "") -> None:
+        """Write the configuration file, whole or not at all.
+
+        :param token: the service's token, with which the agent posts
+        :param operator: the operator's project, for events without a tenant
+        """
+        text = TEMPLATE.format(state=self.root, port=self.port, token=token,
+                               operator=operator)
+        new = self.config.with_suffix(".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                             0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        new.replace(self.config)
