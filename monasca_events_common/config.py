@@ -19,6 +19,7 @@ it got to those who need it; a driver gets its own group only.
 from collections.abc import Iterable
 from collections.abc import Sequence
 import importlib
+import os
 import sys
 
 from oslo_config import cfg
@@ -166,6 +167,9 @@ def run(main, argv: Sequence[str] | None = None) -> int:
 
     :param main: takes the arguments, returns an exit status
     """
+    # Spools, stores and dead letters hold tenants' data: what we create is
+    # for the service's user alone.
+    os.umask(0o077)
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
     except Misconfigured as error:

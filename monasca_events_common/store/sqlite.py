@@ -112,7 +112,7 @@ class SqliteStore(Store):
                 rows.append(sqlite_rows.row(document))
             except Rejected as error:
                 rejected.append(Rejection(position, error.code, str(error)))
-        # FTS5 writes out what it gathered whenever row ids go backwards.
+        # In the order of row ids, which is how the file lies.
         rows.sort(key=lambda row: row.id)
         stored = 0
         if rows:
@@ -165,12 +165,12 @@ class SqliteStore(Store):
     def traits(self, project_id, event_type: str | None) -> Sequence[Trait]:
         with self._reading() as connection:
             found = connection.execute(
-                "SELECT DISTINCT name, type FROM trait_types "
+                "SELECT DISTINCT trait FROM trait_types "
                 "WHERE (? OR project = ?) AND (? OR event_type = ?) "
-                "ORDER BY name, type",
+                "ORDER BY trait",
                 (project_id is ALL, _project(connection, project_id),
                  event_type is None, event_type)).fetchall()
-        return tuple(Trait(name, kind) for name, kind in found)
+        return tuple(Trait(*text.rsplit(":", 1)) for text, in found)
 
     def purge(self, project_id, before: str) -> int:
         limit = periods.microseconds(before)

@@ -26,7 +26,6 @@ from monasca_events_common.query import Query
 from monasca_events_common.store import conditions
 from monasca_events_common.store import sqlite_rows
 from monasca_events_common.store.conditions import Condition
-from monasca_events_common.store.conditions import DIMENSION
 from monasca_events_common.store.conditions import FIELD
 from monasca_events_common.store.conditions import TRAIT
 from monasca_events_common.store.sqlite_schema import SLOTS
@@ -162,6 +161,10 @@ def _row(microseconds: int) -> int:
     return max(0, min(microseconds * SLOTS, _LARGEST))
 
 
+def _all(terms: Sequence[str]) -> str:
+    return f"({' AND '.join(map(_quoted, terms))})"
+
+
 def _quoted(term: str) -> str:
     return '"' + term.replace('"', '""') + '"'
 
@@ -172,10 +175,11 @@ def _match(condition: Condition) -> str | None:
     if kind == FIELD and name == "event_id":
         return None
     if condition.operator == "eq":
-        letter = {FIELD: "f", TRAIT: "t", DIMENSION: "d"}[kind]
-        terms = [sqlite_rows.term(letter, name, value)
+        found = [sqlite_rows.needles(kind, name, value)
                  for value in condition.values]
-        return f"({' OR '.join(map(_quoted, terms))})"
+        if not all(found):
+            return None
+        return f"({' OR '.join(map(_all, found))})"
     if kind == FIELD or condition.operator == "ne" or not condition.wanted:
         return None
     return _quoted(sqlite_rows.term("n" if kind == TRAIT else "m", name))

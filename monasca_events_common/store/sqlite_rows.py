@@ -16,24 +16,36 @@ Pure functions, called by the SQLite store when it writes and by its query
 translation, which must spell a term the way it was written.
 """
 
-from collections.abc import Mapping
 import dataclasses
 import functools
 import hashlib
-import uuid
+import re
+import zlib
 
 import orjson
 
 from monasca_events_common.errors import Rejected
-from monasca_events_common.event import comparable
-from monasca_events_common.event import trait_type
+from monasca_events_common.event import words
 from monasca_events_common.query import FIELDS
 from monasca_events_common.store import Document
 from monasca_events_common.store import periods
+from monasca_events_common.store.conditions import FIELD
+from monasca_events_common.store.conditions import DIMENSION
+from monasca_events_common.store.conditions import TRAIT
 from monasca_events_common.store.sqlite_schema import SLOTS
 
 #: The columns of a field of its own, in the order in which they are written.
 COLUMNS = FIELDS[1:]
+
+# Fields whose text event.searchable puts among the words, and the others,
+# with their places in COLUMNS, which get a term of their own.
+_WORD_FIELDS = ("event_type", "publisher_id", "resource_id", "request_id")
+_TERM_FIELDS = [(place, name) for place, name in enumerate(COLUMNS)
+                if name not in _WORD_FIELDS]
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+_TEXTS_ONLY = {str}
 
 
 @dataclasses.dataclass(slots=True)
@@ -43,7 +55,7 @@ class Row:
     :ivar id: the row id it should have if that is free
     :ivar columns: event_id, time, COLUMNS, traits, dimensions, value
     :ivar terms: what FTS5 is given, but for the project's term
-    :ivar traits: name and type of each trait
+    :ivar traits: ``name:type`` of each trait
     """
 
     id: int
@@ -51,7 +63,7 @@ class Row:
     event_type: str
     columns: tuple
     terms: str
-    traits: list[tuple[str, str]]
+    traits: list[str]
 
 
 def row(document: Document) -> Row:
@@ -59,47 +71,55 @@ def row(document: Document) -> Row:
     time = periods.storable(document.timestamp)
     event = _object(document.value, "the event")
     index = _object(document.index, "the header index")
-    traits = _pairs(event, "traits")
-    dimensions = {name: value for name, value
-                  in _pairs(event, "dimensions").items()
-                  if type(value) is str}
-    fields = tuple(_text(event.get(name)) for name in COLUMNS)
-    typed = [(name, kind) for name, kind in
-             ((name, trait_type(value)) for name, value in traits.items())
-             if kind is not None]
-    encoded = {name: comparable(traits[name]) for name, _ in typed}
-    words = index.get("words")
-    terms = [word for word in words if type(word) is str] \
-        if isinstance(words, list) else []
-    terms += [term("f", name, value)
-              for name, value in zip(COLUMNS, fields, strict=True)
-              if value is not None]
-    for name, value in encoded.items():
-        terms.append(_once("t", name, value))
+    fields = [_text(event.get(name)) for name in COLUMNS]
+    traits = dict([text.partition("=")[::2]
+                   for text in _texts(index, "traits")])
+    dimensions = _dimensions(event)
+    terms = _texts(index, "words")
+    terms += [term("f" + name, fields[place]) for place, name in _TERM_FIELDS
+              if fields[place] is not None]
+    for name, value in traits.items():
         terms.append(term("n", name))
+        if value[:1] != "d":
+            terms.append(term("t" + name, value))
     for name, value in dimensions.items():
-        terms.append(term("d", name, value))
         terms.append(term("m", name))
+        terms.append(term("d" + name, value))
     key = identity(document.event_id)
     return Row(
         id=time * SLOTS + _slot(key),
         project_id=document.project_id,
         event_type=document.event_type,
         columns=(key, time, *fields,
-                 orjson.dumps(encoded).decode() if encoded else None,
+                 orjson.dumps(traits).decode() if traits else None,
                  orjson.dumps(dimensions).decode() if dimensions else None,
                  document.value),
         terms=" ".join(terms),
-        traits=typed)
+        traits=_texts(index, "trait_types"))
+
+
+def needles(kind: str, name: str, value: str) -> list[str]:
+    """Return the terms that every event with an exact value has.
+
+    There may be none. Long rare values are found as the words that they are
+    anyway, so that they do not take room twice.
+
+    :param kind: FIELD, TRAIT or DIMENSION
+    :param value: as a condition has it, so a trait's is encoded
+    """
+    if kind == TRAIT and value[:1] == "d":
+        return words([value[1:]])
+    if kind == FIELD and name in _WORD_FIELDS:
+        return words([value])
+    letter = {FIELD: "f", TRAIT: "t", DIMENSION: "d"}[kind]
+    return [term(letter + name, value)]
 
 
 def identity(event_id: str) -> bytes | str:
     """Return an event's id as it is stored: a UUID takes 16 bytes."""
-    try:
-        key = uuid.UUID(event_id)
-    except ValueError:
-        return event_id
-    return key.bytes if str(key) == event_id else event_id
+    if _UUID.match(event_id):
+        return bytes.fromhex(event_id.replace("-", ""))
+    return event_id
 
 
 def project_term(project: int) -> str:
@@ -115,22 +135,17 @@ def word_term(word: str) -> str:
     return "=" + word if word.startswith("=") else word
 
 
-@functools.lru_cache(maxsize=65536)
-def term(kind: str, *parts: str) -> str:
+@functools.lru_cache(maxsize=32768)
+def term(kind: str, value: str) -> str:
     """Return the term that stands for an exact value.
 
-    No word begins with '=', so terms and words never meet. A term is a short
-    digest; the columns decide where two values share one.
+    No word begins with '=', so terms and words never meet. The checksum only
+    finds candidates; where two values share one, the columns decide.
 
-    :param kind: f field, t trait, n trait's name, d dimension, m its name
+    :param kind: f, t or d with the name of a field, trait or dimension; n or
+        m where the value is the name of a trait or dimension
     """
-    return _once(kind, *parts)
-
-
-def _once(kind: str, *parts: str) -> str:
-    # NUL cannot separate where it also may occur, but columns decide anyway.
-    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=5)
-    return f"={kind}{digest.hexdigest()}"
+    return f"={kind[0]}{zlib.crc32(f'{kind}={value}'.encode()):x}"
 
 
 def _slot(key: bytes | str) -> int:
@@ -150,9 +165,20 @@ def _object(value: bytes, what: str) -> dict:
     return found
 
 
-def _pairs(event: Mapping, name: str) -> dict:
-    found = event.get(name)
-    return found if type(found) is dict else {}
+def _texts(index: dict, name: str) -> list[str]:
+    found = index.get(name)
+    if type(found) is not list or not set(map(type, found)) <= _TEXTS_ONLY:
+        raise Rejected(f"the header index has no list of texts {name!r}",
+                       code="store_rejected")
+    return found
+
+
+def _dimensions(event: dict) -> dict[str, str]:
+    found = event.get("dimensions")
+    if not found or type(found) is not dict:
+        return {}
+    return {name: value for name, value in found.items()
+            if type(value) is str}
 
 
 def _text(value) -> str | None:

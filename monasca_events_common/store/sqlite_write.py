@@ -66,9 +66,47 @@ class Writer:
 
     def insert(self, rows: Sequence[Row], known: Periods) -> int:
         """Insert what is not there yet; return how many rows that were."""
+        numbered = self._insert_all(rows) or self._insert_each(rows)
         terms: dict[int, list[tuple[int, str]]] = {}
         traits: set[tuple] = set()
-        stored = 0
+        for number, project, row in numbered:
+            period = known.ensure(number)[2]
+            terms.setdefault(period, []).append(
+                (number, f"{project_term(project)} {row.terms}"))
+            for trait in row.traits:
+                traits.add((project, row.event_type, trait, period))
+        for period, entries in terms.items():
+            # FTS5 writes out what it gathered whenever ids go backwards.
+            entries.sort()
+            self.connection.executemany(
+                f"INSERT INTO terms_{period:d} (rowid, terms) "  # noqa: S608
+                "VALUES (?, ?)", entries)
+        self._new_traits |= traits - self._traits
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO trait_types VALUES (?, ?, ?, ?)",
+            self._new_traits)
+        return len(numbered)
+
+    def _insert_all(self, rows: Sequence[Row]) -> list[tuple] | None:
+        """Insert all rows, or none if one is a repeat or finds its id taken.
+
+        One call for the whole batch: the usual case, in half the time.
+        """
+        numbered = [(row.id, self._project(row.project_id), row)
+                    for row in rows]
+        self.connection.execute("SAVEPOINT batch")
+        before = self.connection.total_changes
+        self.connection.executemany(
+            _INSERT, [(number, project, *row.columns)
+                      for number, project, row in numbered])
+        if self.connection.total_changes - before < len(rows):
+            self.connection.execute("ROLLBACK TO batch")
+            numbered = None
+        self.connection.execute("RELEASE batch")
+        return numbered
+
+    def _insert_each(self, rows: Sequence[Row]) -> list[tuple]:
+        numbered = []
         execute = self.connection.cursor().execute
         for row in rows:
             project = self._project(row.project_id)
@@ -78,23 +116,8 @@ class Writer:
                     continue
                 number = self._free(row)
                 execute(_INSERT, (number, project, *row.columns))
-            stored += 1
-            period = known.ensure(number)[2]
-            terms.setdefault(period, []).append(
-                (number, f"{project_term(project)} {row.terms}"))
-            for name, kind in row.traits:
-                traits.add((project, row.event_type, name, kind, period))
-        for period, entries in terms.items():
-            entries.sort()
-            self.connection.executemany(
-                f"INSERT INTO terms_{period:d} (rowid, terms) "  # noqa: S608
-                "VALUES (?, ?)",
-                entries)
-        self._new_traits |= traits - self._traits
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO trait_types VALUES (?, ?, ?, ?, ?)",
-            self._new_traits)
-        return stored
+            numbered.append((number, project, row))
+        return numbered
 
     def remove(self, project: int | None, every: bool, before: int,
                spill: int, limit: int) -> int:

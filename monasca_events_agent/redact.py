@@ -1,0 +1,206 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The redactor: takes secrets out of what others sent, before any disk.
+
+The normaliser hands it every payload; whoever writes dead letters hands it
+the raw bytes. It never raises for what it is given and has no I/O.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+
+import orjson
+
+from monasca_events_agent import secret_text
+from monasca_events_agent.secret_keys import KeyRules
+from monasca_events_agent.walk import GONE
+from monasca_events_agent.walk import label
+from monasca_events_agent.walk import Walk
+
+#: What the redactor knows without definitions.
+RULES = KeyRules()
+
+# A dead letter may be of any service, and broken, so no definition is asked:
+# what one of them masks is masked in all.
+_BYTES_RULES = KeyRules((
+    "credential", "locations", "direct_url", "provider_auth", "driver_info",
+    "instance_info", "driver_internal_info", "parameters", "environment",
+    "outputs", "auth_key", "export_locations", "trustee_password",
+    "replication_driver_data", "agent_secret_token", "secret_ref",
+    "ca_cert_ref", "magnum_cert_ref", "tls_certificate_id"))
+
+# JSON within a string within JSON …: deeper than this only patterns look.
+_EMBEDDED = 3
+
+
+@dataclasses.dataclass(slots=True)
+class Redacted:
+    """A payload that is safe to keep, and what was done to it.
+
+    :ivar payload: plain JSON values; none of the input's containers
+    :ivar encoded: its bytes
+    :ivar keys: how many keys it has, all levels together
+    :ivar redacted: paths of what was masked or removed
+    :ivar truncated: paths of what was cut or left out for being too deep
+    """
+
+    payload: dict
+    encoded: bytes
+    keys: int
+    redacted: list[str]
+    truncated: list[str]
+
+
+def redact(payload: Mapping, rules: KeyRules = RULES, *, depth: int = 20,
+           wrapper: str | None = None) -> Redacted:
+    """Return the payload without secrets, as plain JSON values.
+
+    :param rules: which keys carry secrets
+    :param depth: deepest container that is kept, the payload being 1; what
+        lies below becomes null
+    :param wrapper: key such as ``nova_object.data``; an object that has it is
+        replaced by that key's value, at every level
+    """
+    walk = Walk(rules, depth, wrapper)
+    plain = walk.object(payload, 1, rules.strict)
+    if type(plain) is not dict:
+        plain = {} if plain is GONE else {"value": plain}
+    try:
+        encoded = orjson.dumps(plain)
+    except (TypeError, ValueError):
+        # Half a UTF-16 pair has no UTF-8 form.
+        plain = _paired(plain)
+        encoded = orjson.dumps(plain)
+    hints = secret_text.hints(walk.texts)
+    if hints:
+        plain = _Texts(rules, walk, hints).container(plain)
+        encoded = orjson.dumps(plain)
+    return Redacted(plain, encoded, walk.keys, walk.redacted, walk.truncated)
+
+
+def redact_text(text: str, rules: KeyRules = RULES) -> str:
+    """Return one string without the secrets that can be recognised in it."""
+    return _text(text, rules, 0)
+
+
+def redact_bytes(raw: bytes) -> bytes:
+    """Return a dead letter's raw bytes with the secrets masked.
+
+    Bytes that hold none come back as they are. What is no JSON, or only the
+    beginning of some, is masked by patterns and stays as broken as it was.
+    """
+    text = raw.decode("utf-8", "surrogateescape")
+    try:
+        masked = _json(text, _BYTES_RULES, 0)
+    except ValueError:
+        masked = secret_text.mask(text, _BYTES_RULES.hides_anywhere)
+    if masked == text:
+        return raw
+    return masked.encode("utf-8", "surrogateescape")
+
+
+class _Texts:
+    """A pass over strings and keys, for payloads that look suspicious."""
+
+    __slots__ = ("rules", "walk", "hints", "embedded")
+
+    def __init__(self, rules: KeyRules, walk: Walk, hints: Sequence[str],
+                 embedded: int = 0) -> None:
+        """:param hints: a string without any of these is left alone
+        :param embedded: in how many strings of JSON this one is
+        """
+        self.rules = rules
+        self.walk = walk
+        self.hints = hints
+        self.embedded = embedded
+
+    def container(self, value) -> object:
+        path = self.walk.path
+        if type(value) is dict:
+            out: dict = {}
+            for key, below in value.items():
+                name = self._text(key)
+                path.append(name)
+                out[name] = self._one(below)
+                path.pop()
+            return out
+        items = []
+        for index, below in enumerate(value):
+            path.append(index)
+            items.append(self._one(below))
+            path.pop()
+        return items
+
+    def _one(self, value) -> object:
+        kind = type(value)
+        if kind is str:
+            return self._text(value)
+        if kind is dict or kind is list:
+            return self.container(value)
+        return value
+
+    def _text(self, text: str) -> str:
+        lower = text.lower()
+        for hint in self.hints:
+            if hint in lower:
+                masked = _text(text, self.rules, self.embedded)
+                if masked != text:
+                    self.walk.redacted.append(label(self.walk.path))
+                return masked
+        return text
+
+
+def _text(text: str, rules: KeyRules, embedded: int) -> str:
+    start = text[:64].lstrip()[:1]
+    if (start == "{" or start == "[") and embedded < _EMBEDDED:
+        try:
+            return _json(text, rules, embedded + 1)
+        except ValueError:
+            pass
+    return secret_text.mask(text, rules.hides)
+
+
+def _json(text: str, rules: KeyRules, embedded: int) -> str:
+    """Return JSON text redacted; the same text where there was nothing.
+
+    :raises ValueError: it is no JSON
+    """
+    value = orjson.loads(text)
+    if type(value) is not dict and type(value) is not list:
+        return secret_text.mask(text, rules.hides)
+    # As deep as orjson can write; what it cannot, patterns have to do.
+    walk = Walk(rules, 200, None)
+    plain = walk.value(value, 1, rules.strict)
+    if walk.truncated:
+        raise ValueError("too deep")
+    hints = secret_text.hints(walk.texts)
+    if hints:
+        plain = _Texts(rules, walk, hints, embedded).container(plain)
+    if not walk.redacted:
+        return text
+    return orjson.dumps(plain).decode()
+
+
+def _paired(value) -> object:
+    """Return the value with every lone surrogate replaced by U+FFFD."""
+    kind = type(value)
+    if kind is str:
+        return value.encode("utf-16", "surrogatepass").decode(
+            "utf-16", "replace")
+    if kind is dict:
+        return {_paired(key): _paired(below) for key, below in value.items()}
+    if kind is list:
+        return [_paired(below) for below in value]
+    return value

@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Notifications by oslo.messaging's batch listener.
+
+Each transport has a listener with one thread that delivers; the listener's
+own thread goes on reading, so that heartbeats are answered while a delivery
+waits for a full spool, and the prefetch limit stops it from taking more. A
+message is acknowledged after its delivery returned.
+"""
+
+from collections.abc import Mapping, Sequence
+import logging
+import threading
+
+from oslo_config import cfg
+import oslo_messaging
+from oslo_messaging.notify import listener
+
+from monasca_events_agent.sources import Intake
+from monasca_events_agent.sources import Notice
+from monasca_events_agent.sources import rabbit
+from monasca_events_agent.sources import Source
+from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import Unavailable
+
+LOG = logging.getLogger(__name__)
+
+# Seconds for a listener to end: a broker that is gone keeps it for ever.
+_GRACE = 10
+# What oslo.messaging adds to a context.
+_NOT_CONTEXT = ("client_timeout", "msg_id", "reply_q", "conf")
+
+
+class NotificationSource(Source):
+    """Listens to several transports at once."""
+
+    GROUP = rabbit.GROUP
+    OPTS = rabbit.OPTS
+
+    def __init__(self, conf) -> None:
+        """:param conf: an option group with OPTS"""
+        self.conf = conf
+
+    def run(self, deliver: Intake, stop: threading.Event) -> None:
+        bridges = [_Bridge(transport, deliver, label)
+                   for label, transport in self._transports()]
+        threads = [threading.Thread(
+            target=self._serve, args=(bridge, stop), daemon=True,
+            name=f"notifications-{bridge.label}") for bridge in bridges]
+        for thread in threads:
+            thread.start()
+        while not stop.wait(0.2):
+            for bridge in bridges:
+                if bridge.error is not None:
+                    raise bridge.error
+        for thread in threads:
+            thread.join(_GRACE)
+
+    def _transports(self) -> list[tuple[str, object]]:
+        """Return a transport for each URL. Connects to nothing yet."""
+        made = []
+        for number, url in enumerate(rabbit.urls(self.conf)):
+            # Options of its own: transports must not share a setting, and
+            # the process has no global ones.
+            options = cfg.ConfigOpts()
+            options([], project="monasca-events", default_config_files=[],
+                    default_config_dirs=[])
+            try:
+                made.append((str(number),
+                             oslo_messaging.get_notification_transport(
+                                 options, rabbit.with_settings(
+                                     url, self.conf))))
+            except (oslo_messaging.InvalidTransportURL,
+                    oslo_messaging.DriverLoadFailure, ValueError) as error:
+                # Never the URL itself: it holds a password.
+                raise Misconfigured(
+                    f"[{rabbit.GROUP}] transport_url number {number + 1} "
+                    f"cannot be used: {type(error).__name__}") from None
+        return made
+
+    def _serve(self, bridge: "_Bridge", stop: threading.Event) -> None:
+        targets = [oslo_messaging.Target(topic=topic, exchange=exchange)
+                   for topic in self.conf.topics
+                   for exchange in self.conf.exchanges]
+        # Not get_batch_notification_listener: its dispatcher sorts by
+        # priority, acknowledges priorities it does not know, and one message
+        # whose priority is no text makes it requeue the whole batch for ever.
+        server = listener.BatchNotificationServer(
+            bridge.transport, targets, bridge, allow_requeue=True,
+            pool=self.conf.pool, batch_size=self.conf.batch_size,
+            batch_timeout=self.conf.batch_wait)
+        try:
+            server.start(override_pool_size=1)
+            stop.wait()
+            server.stop()
+            server.wait()
+            bridge.transport.cleanup()
+        except Exception as error:  # handed on to the source's thread
+            bridge.error = error
+
+
+class _Bridge:
+    """The dispatcher of one listener: a batch of messages is one delivery."""
+
+    supported_priorities = rabbit.PRIORITIES
+
+    def __init__(self, transport, deliver: Intake, label: str) -> None:
+        self.transport = transport
+        self.label = label
+        self.error: Exception | None = None
+        self._deliver = deliver
+
+    def dispatch(self, incoming: Sequence) -> set:
+        """Return the messages that must not be acknowledged: none or all.
+
+        Never raises: oslo.messaging would requeue at once, at the head, and
+        get the same batch again.
+        """
+        try:
+            self._deliver([self._notice(message) for message in incoming])
+            return set()
+        except Unavailable:
+            # Told to stop while the spool was full.
+            return set(incoming)
+        except Exception as error:  # a bug: the process must end
+            self.error = error
+            return set(incoming)
+
+    def _notice(self, incoming) -> Notice:
+        message = incoming.message
+        context = incoming.ctxt
+        body: Mapping = {**message, **{
+            f"_context_{name}": value for name, value in context.items()
+            if name not in _NOT_CONTEXT}}
+        return Notice(body, f"notification/{message.get('message_id')}")

@@ -1,0 +1,196 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A notification as it is on the wire, and what its context may tell.
+
+Sources hand over what they received; the normaliser opens it here. What can
+never become an event is refused with a code, everything else is read as
+charitably as possible: other people's mistakes are no reason to lose an event.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import re
+import uuid
+
+import orjson
+
+from monasca_events_common.errors import Rejected
+from monasca_events_common.errors import TooLarge
+from monasca_events_common.event import MAX_STRING
+
+_CONTEXT = "_context_"
+_WRAPPER = re.compile(r"[a-z_]+\.data\Z")
+# Longest source id that is kept as it is; oslo.messaging's have 36.
+_MAX_ID = 255
+# Root of the ids made for notifications that carry none (see _made_id).
+_NAMESPACE = uuid.UUID("3f0f1a52-7f8b-5c68-9d0e-52d5a3a8d1c4")
+
+# Where contexts of different releases keep an id, best first.
+_PROJECT = ("project_id", "project", "tenant", "tenant_id")
+_USER = ("user_id", "user")
+_DOMAIN = ("domain_id", "domain", "project_domain_id", "project_domain")
+
+
+class Notification:
+    """One notification, opened.
+
+    :ivar project_id: the caller's project, which need not be the resource's
+    :ivar user_id: the caller
+    """
+
+    __slots__ = ("event_type", "publisher_id", "priority", "message_id",
+                 "timestamp", "payload", "wrapper", "project_id", "user_id",
+                 "domain_id", "request_id", "global_request_id")
+
+    def __init__(self, raw: Mapping) -> None:
+        """:raises Rejected: it has nothing that could name an event"""
+        if not isinstance(raw, Mapping):
+            raise Rejected(f"the notification is {type(raw).__name__}; "
+                           "expected an object", code="not_an_object")
+        event_type = raw.get("event_type")
+        if type(event_type) is not str or not event_type.strip():
+            raise Rejected(
+                f"event_type is {type(event_type).__name__}; expected a word "
+                "such as compute.instance.create.end",
+                code="event_type_missing", where="event_type")
+        event_type = event_type.strip()
+        # The API refuses these too; here they are still one notification.
+        if not event_type.isprintable():
+            raise Rejected("event_type has characters that cannot be printed",
+                           code="invalid_event_type", where="event_type")
+        if len(event_type) > MAX_STRING:
+            raise TooLarge(
+                f"event_type has {len(event_type)} characters; at most "
+                f"{MAX_STRING} are accepted", code="field_too_large",
+                where="event_type")
+        self.event_type = event_type
+        self.publisher_id = _text(raw.get("publisher_id"))
+        self.priority = (_text(raw.get("priority")) or "INFO").upper()
+        self.timestamp = raw.get("timestamp")
+        self.message_id = raw.get("message_id")
+        payload = raw.get("payload")
+        if payload is None:
+            payload = {}
+        elif not isinstance(payload, Mapping):
+            payload = {"value": payload}
+        self.payload = payload
+        self.wrapper = _wrapper(payload)
+        context = raw.get("context") or raw.get("ctxt")
+        if isinstance(context, Mapping):
+            find = context.get
+        else:
+            def find(name):
+                return raw.get(_CONTEXT + name)
+        self.project_id = _first(find, _PROJECT)
+        self.user_id = _first(find, _USER)
+        self.domain_id = _first(find, _DOMAIN)
+        self.request_id = _text(find("request_id"))
+        self.global_request_id = _text(find("global_request_id"))
+
+    @property
+    def versioned(self) -> bool:
+        """Whether the payload is an oslo versioned object."""
+        return self.wrapper is not None
+
+    def source_id(self, encoded: bytes, mint: Callable[[], str]) -> str:
+        """Return the id by which a repeat of this notification is known.
+
+        :param encoded: the payload's bytes
+        :param mint: gives a new id where nothing else tells two alike apart
+        """
+        given = self.message_id
+        if given is not None and type(given) is not str:
+            given = str(given)
+        if given and given.strip():
+            given = given.strip()
+            return given if len(given) <= _MAX_ID else _made_id(given)
+        if self.timestamp is None:
+            return mint()
+        return _made_id(f"{self.publisher_id}\n{self.event_type}\n"
+                        f"{self.timestamp}\n", encoded)
+
+
+def assemble(context: Mapping | None, publisher_id: str, event_type: str,
+             payload, metadata: Mapping, priority: str) -> dict:
+    """Return the wire form of what an oslo.messaging endpoint is given."""
+    return {"publisher_id": publisher_id, "event_type": event_type,
+            "priority": priority, "payload": payload,
+            "message_id": metadata.get("message_id"),
+            "timestamp": metadata.get("timestamp"),
+            "context": context or {}}
+
+
+def open_envelope(body: bytes | str) -> dict:
+    """Return the notification in a message body, with or without envelope.
+
+    :raises Rejected: the bytes are no JSON, or not of a notification
+    """
+    try:
+        message = orjson.loads(body)
+        if isinstance(message, dict) and "oslo.message" in message:
+            version = str(message.get("oslo.version", "2.0"))
+            if version.split(".")[0] != "2":
+                raise Rejected(
+                    f"the envelope has version {version[:20]!r}; expected 2.x",
+                    code="unsupported_version", where="oslo.version")
+            message = orjson.loads(message["oslo.message"])
+    except (ValueError, TypeError) as error:
+        raise Rejected(f"the message is not JSON: {error}",
+                       code="not_json") from None
+    if not isinstance(message, dict):
+        raise Rejected(f"the message is {type(message).__name__}; expected "
+                       "an object", code="not_an_object")
+    return message
+
+
+def _wrapper(payload: Mapping) -> str | None:
+    """Return the key under which a versioned object keeps its fields.
+
+    Every service that uses oslo.versionedobjects has a prefix of its own:
+    ``nova_object.data``, ``ironic_object.data``.
+    """
+    if "nova_object.data" in payload:
+        return "nova_object.data"
+    if len(payload) > 6:
+        return None
+    for key in payload:
+        if type(key) is str and key.endswith("_object.data") \
+                and len(key) <= 48 and _WRAPPER.match(key):
+            return key
+    return None
+
+
+def _made_id(text: str, encoded: bytes = b"") -> str:
+    name = text.encode("utf-8", "surrogatepass") + encoded
+    # uuid5 takes text only; latin-1 gives each byte a character.
+    return str(uuid.uuid5(_NAMESPACE, name.decode("latin-1")))
+
+
+def _first(find: Callable, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        found = _text(find(name))
+        if found is not None:
+            return found
+    return None
+
+
+def _text(value) -> str | None:
+    """Return a short, non-empty string, or None."""
+    if type(value) is str and 0 < len(value) <= MAX_STRING \
+            and value.isascii():
+        return value
+    if value is None or value == "" or isinstance(value, (Mapping, list)):
+        return None
+    # Half a UTF-16 pair has no UTF-8 form.
+    return str(value)[:MAX_STRING].encode("utf-8", "replace").decode()

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``/v1.0/events``: take events, list them, show one."""
+
+import datetime
+from urllib import parse
+
+import pecan
+
+from monasca_events_api import context
+from monasca_events_api import filters
+from monasca_events_api import forms
+from monasca_events_api import ingest
+from monasca_events_api import intake
+from monasca_events_api.controllers import resource
+from monasca_events_api.controllers import statistics
+from monasca_events_api.middleware.body import BODY
+from monasca_events_api.policies import events as rules
+from monasca_events_common import event
+from monasca_events_common import metrics
+from monasca_events_common.errors import Unavailable
+
+STAGE = "api"
+
+
+class EventsController:
+    """The collection."""
+
+    index = resource.methods()
+
+    def __init__(self, parts: resource.Parts) -> None:
+        self._parts = parts
+        self.types = statistics.TypesController(parts)
+        self.traits = statistics.TraitsController(parts)
+        self.statistics = statistics.StatisticsController(parts)
+
+    @pecan.expose()
+    def _lookup(self, event_id, *rest):
+        return EventController(self._parts, event_id), rest
+
+    @index.when("POST", content_type=forms.JSON)
+    def post(self, req, resp):
+        parts = self._parts
+        who = context.of_request(req.environ)
+        parts.policy.authorize(who, rules.POST)
+        delegate = parts.policy.allows(who, rules.POST_DELEGATE)
+        sender = self._sender(req, who.project_id, delegate)
+        batch = intake.open_batch(req.environ, req.environ[BODY])
+        result = ingest.ingest(batch, sender, self._rules(), parts.clock())
+        metrics.RECEIVED.labels(STAGE).inc(len(batch.items))
+        try:
+            # One call: what one request brought becomes searchable together.
+            parts.bus.publish(parts.conf.bus.topic, result.records)
+        except Unavailable as error:
+            metrics.HELD.labels(STAGE, error.code).inc()
+            raise
+        metrics.PASSED.labels(STAGE).inc(len(result.records))
+        for one in result.rejected:
+            metrics.REJECTED.labels(STAGE, one["code"]).inc()
+        return resource.answer(result.body(),
+                               status=200 if result.old else 202)
+
+    def _sender(self, req, project_id: str, delegate: bool) -> ingest.Sender:
+        """Return whose events these are; ``?project_id=`` is a delegate's."""
+        named = None
+        for name, value in filters.split(req.query_string):
+            if name != "project_id" or named is not None:
+                raise filters.unknown(name)
+            named = value
+        pattern = self._parts.project_id
+        ingest.check_project(project_id, pattern)
+        if named is None or named == project_id:
+            return ingest.Sender(project_id, delegate)
+        self._parts.policy.authorize(
+            context.of_request(req.environ), rules.POST_DELEGATE,
+            {"project_id": named})
+        ingest.check_project(named, pattern)
+        return ingest.Sender(project_id, delegate, named)
+
+    def _rules(self) -> ingest.Rules:
+        limits = self._parts.conf.limits
+        return ingest.Rules(
+            event.Limits(limits.max_event_bytes, limits.max_depth,
+                         limits.max_keys),
+            limits.max_events,
+            datetime.timedelta(days=self._parts.conf.ingest.accept_past),
+            self._parts.project_id)
+
+    @resource.reads(index, forms.JSON, forms.NDJSON, forms.CSV)
+    def show(self, req, resp):
+        parts = self._parts
+        asked = filters.parse_request(req.query_string, parts.conf.limits)
+        project_id = resource.scope(parts, req, rules.LIST, asked)
+        page = parts.store.search(project_id, asked.query)
+        links = self._links(req, page.marker)
+        headers = {"Link": ", ".join(
+            f'<{one["href"]}>; rel="{one["rel"]}"' for one in links),
+            "Vary": "Accept"}
+        media_type = req.pecan["content_type"]
+        if media_type == forms.NDJSON:
+            body = forms.as_ndjson(page.events)
+        elif media_type == forms.CSV:
+            body = forms.as_csv(page.events)
+        else:
+            body = forms.as_json(page.events, links)
+        return resource.answer(body, media_type=media_type, headers=headers)
+
+    def _links(self, req, marker: str | None) -> list[dict]:
+        url = f"{resource.base_url(self._parts, req)}/v1.0/events"
+        given = filters.split(req.query_string)
+        links = [{"rel": "self", "href": _href(url, given)}]
+        if marker is not None:
+            given = [(name, value) for name, value in given
+                     if name != "marker"]
+            links.append({"rel": "next", "href": _href(
+                url, [*given, ("marker", marker)])})
+        return links
+
+
+def _href(url: str, given: list[tuple[str, str]]) -> str:
+    return f"{url}?{parse.urlencode(given)}" if given else url
+
+
+class EventController:
+    """One event."""
+
+    index = resource.methods()
+
+    def __init__(self, parts: resource.Parts, event_id: str) -> None:
+        self._parts = parts
+        self._event_id = event_id
+
+    @resource.reads(index)
+    def show(self, req, resp):
+        parts = self._parts
+        asked = filters.parse_scope(req.query_string)
+        project_id = resource.scope(parts, req, rules.SHOW, asked)
+        return resource.answer(parts.store.get(project_id, self._event_id))

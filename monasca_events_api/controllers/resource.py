@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What every resource's controller needs: methods, parameters, answers."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+import datetime
+import re
+
+from oslo_config import cfg
+import orjson
+import pecan
+import webob
+
+from monasca_events_api import context
+from monasca_events_api import filters
+from monasca_events_api import ingest
+from monasca_events_api import policies
+from monasca_events_api.forms import JSON
+from monasca_events_api.identity import Identity
+from monasca_events_api.policies import events as rules
+from monasca_events_common import store as stores
+from monasca_events_common.bus import Bus
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What the controllers work with."""
+
+    conf: cfg.ConfigOpts
+    bus: Bus
+    store: stores.Store
+    identity: Identity
+    clock: Callable[[], datetime.datetime]
+    policy: policies.Policy
+    project_id: re.Pattern
+
+
+def methods():
+    """Return a controller to which ``when`` adds methods.
+
+    A method that was not added is answered 405, OPTIONS with what there is.
+    """
+    @pecan.expose(generic=True, content_type=None)
+    def index(self, req, resp):
+        if req.method == "OPTIONS":
+            return webob.Response(status=204, headerlist=[
+                ("Allow", ", ".join(index._pecan["allowed_methods"]))])
+        pecan.abort(405)  # Pecan adds Allow
+    index._pecan["allowed_methods"].append("OPTIONS")
+    return index
+
+
+def reads(index, *media_types: str):
+    """Return a decorator that adds GET and HEAD, giving these media types."""
+    def decorate(function):
+        for media_type in reversed(media_types or (JSON,)):
+            index.when("GET", content_type=media_type)(function)
+        index._pecan["generic_handlers"]["HEAD"] = function
+        allowed = index._pecan["allowed_methods"]
+        allowed[:] = sorted({*allowed, "HEAD"})
+        return function
+    return decorate
+
+
+def answer(content, status: int = 200, media_type: str = JSON,
+           headers: Mapping[str, str] | None = None) -> webob.Response:
+    """Return an answer.
+
+    :param content: bytes as they are, anything else as JSON
+    """
+    body = content if type(content) is bytes else orjson.dumps(content)
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    return webob.Response(
+        body=body, status=status,
+        headerlist=[("Content-Type", media_type + charset),
+                    *(headers or {}).items()])
+
+
+def scope(parts: Parts, req, rule: str, asked: filters.Request):
+    """Return the project to read: an id, or ``ALL``.
+
+    :raises Forbidden: the caller may not
+    """
+    who = context.of_request(req.environ)
+    parts.policy.authorize(who, rule)
+    if asked.all_projects:
+        parts.policy.authorize(who, rules.ALL_PROJECTS)
+        return stores.ALL
+    project_id = asked.project_id
+    if project_id is None or project_id == who.project_id:
+        return who.project_id
+    ingest.check_project(project_id, parts.project_id)
+    parts.policy.authorize(who, rules.ALL_PROJECTS,
+                           {"project_id": project_id})
+    return project_id
+
+
+def base_url(parts: Parts, req) -> str:
+    """Return the URL of the API's root as clients know it."""
+    return (parts.conf.api.public_endpoint or req.application_url).rstrip("/")

@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Options of the API that belong to no single part of it.
+
+A part's own options stand above its code; this module gathers all of them for
+the command and for the sample file.
+"""
+
+from oslo_config import cfg
+
+API_OPTS = [
+    cfg.StrOpt("host", default="127.0.0.1",
+               help="The address on which monasca-events-api listens. With "
+                    "[identity] driver = local only a loopback address is "
+                    "accepted."),
+    cfg.PortOpt("port", default=5656,
+                help="The port on which monasca-events-api listens. 0 takes "
+                     "any free one."),
+    cfg.IntOpt("workers", default=1, min=1, max=256,
+               help="Processes that serve requests from one listening "
+                    "socket. More use more processor cores."),
+    cfg.IntOpt("threads", default=8, min=1, max=512,
+               help="Threads in each worker. As many requests can wait for "
+                    "the bus or the store at once."),
+    cfg.IntOpt("backlog", default=1024, min=1,
+               help="Connections that the kernel keeps waiting while every "
+                    "worker is busy."),
+    cfg.IntOpt("max_connections", default=1000, min=10,
+               help="Connections that one worker keeps open at most; further "
+                    "ones wait in the backlog."),
+    cfg.IntOpt("idle_timeout", default=120, min=1,
+               help="Seconds after which a connection without a request is "
+                    "closed."),
+    cfg.StrOpt("public_endpoint", default="",
+               help="The URL at which clients reach this API, such as "
+                    "https://events.example.org:5656, used in links. Empty "
+                    "takes what the request says, which is wrong behind a "
+                    "proxy that ends TLS."),
+    cfg.StrOpt("project_id_pattern",
+               default="[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}"
+                       "-[0-9a-f]{12}",
+               help="A regular expression that a project id must match as a "
+                    "whole. Store drivers make names from project ids, so "
+                    "that anything beyond letters, digits, '-' and '_' is "
+                    "unwise."),
+]
+
+LIMITS_OPTS = [
+    cfg.IntOpt("max_body_bytes", default=1024 * 1024, min=1024, mutable=True,
+               help="Bytes of a request's body at most, before and after "
+                    "decompression. A larger one is answered 413."),
+    cfg.IntOpt("max_event_bytes", default=256 * 1024, min=256, mutable=True,
+               help="Bytes of one event in its canonical form at most. A "
+                    "larger one is rejected with the code event_too_large."),
+    cfg.IntOpt("max_events", default=1000, min=1, mutable=True,
+               help="Events in one request at most. More are answered 413."),
+    cfg.IntOpt("max_depth", default=20, min=1, max=200, mutable=True,
+               help="Nested objects and arrays in a payload at most. "
+                    "Elasticsearch takes 20."),
+    cfg.IntOpt("max_keys", default=2000, min=1, mutable=True,
+               help="Keys in a payload at most, all levels together."),
+    cfg.IntOpt("max_page", default=500, min=1, mutable=True,
+               help="Events that one page of a list holds at most. A larger "
+                    "limit is answered 400."),
+    cfg.IntOpt("default_page", default=100, min=1, mutable=True,
+               help="Events that one page of a list holds when the request "
+                    "names no limit."),
+    cfg.IntOpt("max_buckets", default=10000, min=1, mutable=True,
+               help="Intervals that a statistics request may span. More are "
+                    "answered 400."),
+]
+
+INGEST_OPTS = [
+    cfg.IntOpt("accept_past", default=366, min=1, mutable=True,
+               help="Days by which an event's own timestamp may lie in the "
+                    "past. An older event with an id of its own is rejected "
+                    "with the code timestamp_out_of_window; one without gets "
+                    "the time of its arrival and the mark clock_skew. Should "
+                    "not exceed the retention."),
+]
+
+#: (group, options) that the command registers.
+OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
+           ("ingest", INGEST_OPTS))
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """Options for oslo-config-generator, the identity drivers' included."""
+    from monasca_events_api import identity
+    from monasca_events_api.identity import keystone
+    from monasca_events_api.identity import local
+    return [*((group, list(opts)) for group, opts in OPTIONS),
+            (identity.GROUP, list(identity.OPTS)),
+            (local.LocalIdentity.GROUP, list(local.LocalIdentity.OPTS)),
+            (keystone.KeystoneIdentity.GROUP,
+             list(keystone.KeystoneIdentity.OPTS))]

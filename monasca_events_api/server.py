@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One worker's HTTP server: Waitress, told to stop gracefully.
+
+Waitress buffers requests and answers in front of the application, so that a
+slow client never holds a thread.
+"""
+
+import logging
+import socket
+import threading
+import time
+
+from oslo_config import cfg
+import waitress
+from waitress import channel
+from waitress import task
+from waitress import wasyncore
+
+from monasca_events_api import faults
+from monasca_events_api.identity import Application
+from monasca_events_api.middleware import request_id
+
+#: Seconds that running requests have after a stop.
+DRAIN = 20.0
+
+#: A body larger than this is cut off by Waitress before the application sees
+#: it, whatever the application's own, lower limit: a client is told 413
+#: properly only if its whole body was read.
+_FIRM_LIMIT = 16 * 1024 * 1024
+
+_HEADERS_LIMIT = 64 * 1024
+
+#: Bytes of a body in memory; what is beyond goes to a temporary file.
+_IN_MEMORY = 1024 * 1024 + 1
+
+
+class _ErrorTask(task.ErrorTask):
+    """Answers what cannot be parsed, in our form and with a request id."""
+
+    def execute(self) -> None:
+        status, headers, _ = self.request.error.to_response("")
+        answer = faults.of_foreign(int(status[:3]), headers)
+        environ: dict = {}
+
+        def refuse(environ, start_response):
+            found.extend(environ.values())
+            start_response(faults.status_line(answer.status), [
+                ("Content-Type", "application/json")])
+            return []
+
+        found: list = []
+
+        def start(status, headers, exc_info=None):
+            self.status = status
+            self.response_headers.extend(headers)
+
+        request_id.RequestId(refuse)(environ, start)
+        body = answer.body(found[0])
+        self.response_headers.append(("Content-Length", str(len(body))))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(channel.HTTPChannel):
+    error_task_class = _ErrorTask
+
+
+def run(application: Application, sock: socket.socket, conf: cfg.ConfigOpts,
+        stop: threading.Event, clock=time.monotonic) -> None:
+    """Serve until ``stop`` is set, then finish the requests in hand.
+
+    :param sock: listening; other processes may accept from it as well
+    """
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # The parent's descriptor stays open when Waitress closes this one.
+    own = sock.dup()
+    own.setblocking(False)
+    sockets: dict = {}
+    server = waitress.create_server(
+        application, map=sockets, sockets=[own], threads=conf.api.threads,
+        backlog=conf.api.backlog, ident=None, expose_tracebacks=False,
+        connection_limit=conf.api.max_connections,
+        channel_timeout=conf.api.idle_timeout,
+        max_request_body_size=max(_FIRM_LIMIT,
+                                  4 * conf.limits.max_body_bytes),
+        max_request_header_size=_HEADERS_LIMIT, inbuf_overflow=_IN_MEMORY,
+        asyncore_use_poll=True)
+    server.channel_class = _Channel
+    try:
+        while not stop.is_set():
+            wasyncore.loop(timeout=0.5, use_poll=True, map=sockets, count=1)
+        _drain(server, sockets, clock)
+    finally:
+        server.task_dispatcher.shutdown()
+        wasyncore.close_all(sockets)
+
+
+def _drain(server, sockets: dict, clock) -> None:
+    """Accept no more; answer what came."""
+    server.accepting = False
+    server.socket.close()
+    sockets.pop(server._fileno, None)
+    deadline = clock() + DRAIN
+    while clock() < deadline:
+        busy = [one for one in list(server.active_channels.values())
+                if one.requests or one.request or one.total_outbufs_len]
+        if not busy:
+            return
+        wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)

@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The application for uwsgi, mod_wsgi, gunicorn: ``module:application``.
+
+Each worker process must import this module itself (uwsgi: ``lazy-apps``), for
+the clients of bus and store do not survive a fork.
+"""
+
+import os
+
+from monasca_events_api import app
+from monasca_events_api import identity
+from monasca_events_api import options
+from monasca_events_api.command import PROG
+from monasca_events_common import bus
+from monasca_events_common import config
+from monasca_events_common import store
+
+#: Names a configuration file where the usual places will not do.
+CONFIG = "MONASCA_EVENTS_CONFIG"
+
+
+def make_application():
+    """Return the application as the configuration files say.
+
+    :raises Misconfigured: they make no sense
+    """
+    path = os.environ.get(CONFIG)
+    conf = config.load(["--config-file", path] if path else [], PROG,
+                       options.OPTIONS)
+    config.set_up_logging(conf)
+    return app.make_app(conf, bus.get_bus(conf), store.get_store(conf),
+                        identity.get_identity(conf))
+
+
+def __getattr__(name: str):
+    # Made when a server asks for it, not when a tool imports the module.
+    if name != "application":
+        raise AttributeError(name)
+    globals()[name] = made = make_application()
+    return made

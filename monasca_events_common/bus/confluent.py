@@ -1,0 +1,275 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Kafka by confluent-kafka: the same as ``kafka``, some times as fast.
+
+librdkafka works on threads of its own; this file only hands over batches and
+waits for the reports. Options and behaviour are those of the ``kafka``
+driver, so that one word switches between them.
+"""
+
+from collections.abc import Sequence
+import logging
+import threading
+import time
+
+import confluent_kafka
+from confluent_kafka import admin as confluent_admin
+
+from monasca_events_common.bus import Bus
+from monasca_events_common.bus import kafka_options
+from monasca_events_common.bus import Record
+from monasca_events_common.bus import Watcher
+from monasca_events_common.bus.confluent_subscription import (
+    ConfluentSubscription)
+from monasca_events_common.bus.kafka_progress import check_size
+from monasca_events_common.errors import BusUnavailable
+from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import TooLarge
+from monasca_events_common.health import Health
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds for which a success says that Kafka is well.
+_FRESH = 10.0
+
+#: Seconds that asking for health may take.
+_HEALTH_TIMEOUT = 1.0
+
+_REFUSED = (confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            confluent_kafka.KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+            confluent_kafka.KafkaError.POLICY_VIOLATION)
+
+
+class _Reports:
+    """Counts the brokers' answers to one publish."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._all = threading.Event()
+        self.error: confluent_kafka.KafkaError | None = None
+
+    def __call__(self, error, message) -> None:
+        # Called by one thread at a time: librdkafka's caller holds a lock.
+        if error is not None:
+            self.error = error
+        self._left -= 1
+        if not self._left:
+            self._all.set()
+
+    def wait(self, deadline: float) -> bool:
+        return self._all.wait(max(0.0, deadline - time.monotonic()))
+
+
+class ConfluentBus(Bus):
+    """Brokers reached by confluent-kafka."""
+
+    OPTS = kafka_options.OPTS
+    GROUP = kafka_options.GROUP
+
+    def __init__(self, conf) -> None:
+        """:param conf: the option group ``kafka_events``"""
+        self.conf = conf
+        self.closed = False
+        self._lock = threading.Lock()
+        self._producer: confluent_kafka.Producer | None = None
+        self._poller: threading.Thread | None = None
+        self._admin: confluent_admin.AdminClient | None = None
+        self._topics: set[str] = set()
+        self._subscriptions: set[ConfluentSubscription] = set()
+        self._worked_at = float("-inf")
+        self._trouble = ""
+
+    def publish(self, topic: str, records: Sequence[Record]) -> None:
+        for place, record in enumerate(records):
+            check_size(place, record, self.conf.max_record_bytes)
+        if not records:
+            return
+        deadline = time.monotonic() + self.conf.publish_timeout
+        reports = _Reports(len(records))
+        try:
+            self.make_topic(topic, self.conf.publish_timeout)
+            produce = self._get_producer().produce
+            for record in records:
+                produce(topic, record.value, record.key,
+                        on_delivery=reports,
+                        headers=list(record.headers.items()))
+        except BufferError as error:
+            self._trouble = "the queue is full"
+            raise BusUnavailable("Kafka does not take records as fast as "
+                                 "they come") from error
+        except confluent_kafka.KafkaException as error:
+            self.failed(error.args[0])
+            raise _unavailable(error.args[0]) from error
+        if not reports.wait(deadline):
+            self._trouble = "no answer in time"
+            raise BusUnavailable("Kafka did not take the records in time")
+        if reports.error is not None:
+            self.failed(reports.error)
+            raise _unavailable(reports.error)
+        self.worked()
+
+    def _get_producer(self) -> confluent_kafka.Producer:
+        with self._lock:
+            if self.closed:
+                raise BusUnavailable("the bus is closed")
+            if self._producer is None:
+                self._producer = self._make_producer()
+                self._poller = threading.Thread(
+                    target=self._serve, args=(self._producer,),
+                    name="kafka-reports", daemon=True)
+                self._poller.start()
+            return self._producer
+
+    def _get_admin(self) -> confluent_admin.AdminClient:
+        with self._lock:
+            if self._admin is None:
+                self._admin = self._open(confluent_admin.AdminClient, {})
+            return self._admin
+
+    def _make_producer(self) -> confluent_kafka.Producer:
+        conf = self.conf
+        timeout = int(conf.publish_timeout * 1000)
+        return self._open(confluent_kafka.Producer, {
+            "acks": "all", "enable.idempotence": True,
+            "compression.type": conf.compression,
+            "linger.ms": kafka_options.LINGER_MS,
+            "batch.size": kafka_options.BATCH_BYTES,
+            "message.max.bytes": conf.max_record_bytes,
+            "queue.buffering.max.kbytes": 128 << 10,
+            # Where kafka-python and the Java clients put a key.
+            "partitioner": "murmur2_random",
+            # Nothing may be sent after its publisher was told to repeat it
+            # and has perhaps gone on to later records.
+            "delivery.timeout.ms": timeout - 100,
+            "request.timeout.ms": timeout - 100,
+        })
+
+    def _serve(self, producer: confluent_kafka.Producer) -> None:
+        """Call the reports, on one thread for all publishers."""
+        while not self.closed:
+            producer.poll(0.1)
+
+    def subscribe(self, topic: str, group: str,
+                  watcher: Watcher | None = None) -> ConfluentSubscription:
+        subscription = ConfluentSubscription(self, topic, group, watcher)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def health(self) -> Health:
+        if self.closed:
+            return Health(False, "the bus is closed")
+        if self._trouble or time.monotonic() - self._worked_at > _FRESH:
+            try:
+                self._get_admin().list_topics(timeout=_HEALTH_TIMEOUT)
+            except confluent_kafka.KafkaException as error:
+                self.failed(error.args[0])
+                return Health(False, f"Kafka does not answer: {self._trouble}")
+            self.worked()
+        return Health(True)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        for subscription in list(self._subscriptions):
+            subscription.close()
+        with self._lock:
+            self.closed = True
+            producer, self._producer = self._producer, None
+            self._admin = None
+        if producer is not None:
+            self._poller.join()
+            producer.flush(self.conf.publish_timeout)
+
+    # What subscriptions need of the bus.
+
+    def left(self, subscription: ConfluentSubscription) -> None:
+        """Take note that a subscription has closed."""
+        self._subscriptions.discard(subscription)
+
+    def worked(self) -> None:
+        """Take note that Kafka answered."""
+        self._worked_at = time.monotonic()
+        self._trouble = ""
+
+    def failed(self, error: confluent_kafka.KafkaError) -> None:
+        """Take note that Kafka did not do what it should."""
+        self._trouble = error.name()
+
+    def open_consumer(self, group: str) -> confluent_kafka.Consumer:
+        """Return a consumer that is subscribed to nothing yet."""
+        conf = self.conf
+        return self._open(confluent_kafka.Consumer, {
+            "group.id": group, "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "partition.assignment.strategy": "range,roundrobin",
+            "session.timeout.ms": int(conf.session_timeout * 1000),
+            "heartbeat.interval.ms": int(conf.session_timeout * 1000 / 4),
+            "max.poll.interval.ms": int(conf.max_poll_interval * 1000),
+            "fetch.max.bytes": conf.fetch_bytes,
+            "max.partition.fetch.bytes": conf.partition_fetch_bytes,
+            # librdkafka reads ahead; this bounds how far.
+            "queued.max.messages.kbytes": conf.fetch_bytes >> 10,
+            "fetch.wait.max.ms": 100,
+        })
+
+    def _open(self, client_class, settings: dict):
+        conf = self.conf
+        wanted = {
+            "bootstrap.servers": conf.uri,
+            "security.protocol": conf.security_protocol,
+            "sasl.mechanism": conf.sasl_mechanism,
+            "sasl.username": conf.sasl_username,
+            "sasl.password": conf.sasl_password,
+            "ssl.ca.location": conf.ssl_cafile,
+            "ssl.certificate.location": conf.ssl_certfile,
+            "ssl.key.location": conf.ssl_keyfile,
+            "ssl.endpoint.identification.algorithm":
+                "https" if conf.ssl_check_hostname else "none",
+            "topic.metadata.refresh.interval.ms":
+                kafka_options.METADATA_SECONDS * 1000,
+            "reconnect.backoff.max.ms": 2000,
+            **settings}
+        try:
+            return client_class({name: value for name, value in wanted.items()
+                                 if value is not None},
+                                logger=LOG)
+        except confluent_kafka.KafkaException as error:
+            raise Misconfigured(f"[{self.GROUP}]: {error}") from error
+
+    def make_topic(self, topic: str, timeout: float) -> None:
+        """Return when the topic exists, as far as we can tell."""
+        if topic in self._topics:
+            return
+        made = self._get_admin().create_topics(
+            [confluent_admin.NewTopic(topic, self.conf.partitions,
+                                      self.conf.replication)],
+            operation_timeout=timeout, request_timeout=timeout)
+        try:
+            made[topic].result()
+            LOG.info("made the topic %s with %d partitions", topic,
+                     self.conf.partitions)
+        except confluent_kafka.KafkaException as error:
+            code = error.args[0].code()
+            if code in _REFUSED:
+                # Where we may not make topics, the operator has made them.
+                LOG.info("may not make the topic %s: %s", topic, error)
+            elif code != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+        self._topics.add(topic)
+
+
+def _unavailable(error: confluent_kafka.KafkaError) -> Exception:
+    if error.code() == confluent_kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+        return TooLarge(f"Kafka takes no record so large: {error.str()}")
+    return BusUnavailable(f"Kafka did not take the records: {error.str()}")

@@ -1,0 +1,256 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One member of a Kafka consumer group, by confluent-kafka.
+
+librdkafka tells of a rebalance from within ``consume``, on the caller's
+thread, which is what the bus promises.
+"""
+
+from collections.abc import Mapping, Sequence
+import logging
+import time
+
+import confluent_kafka
+from confluent_kafka import KafkaError
+from confluent_kafka import TopicPartition
+
+from monasca_events_common.bus import Delivery
+from monasca_events_common.bus import Subscription
+from monasca_events_common.bus import Watcher
+from monasca_events_common.bus.kafka_progress import Progress
+from monasca_events_common.errors import BusUnavailable
+
+LOG = logging.getLogger(__name__)
+
+# The group goes on without us: another member has our partitions or will get
+# them, and with them the records whose positions were not committed.
+_NOT_OURS = (KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID,
+             KafkaError.REBALANCE_IN_PROGRESS, KafkaError.FENCED_INSTANCE_ID,
+             KafkaError._ASSIGNMENT_LOST, KafkaError._STATE)
+
+#: Of the errors that come in place of a record, those that pass by
+#: themselves: librdkafka goes on trying.
+_PASSING = (KafkaError._PARTITION_EOF, KafkaError._TRANSPORT,
+            KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT,
+            KafkaError._MAX_POLL_EXCEEDED, KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+class ConfluentSubscription(Subscription):
+    """Made by the confluent bus; connects at the first poll."""
+
+    def __init__(self, bus, topic: str, group: str,
+                 watcher: Watcher | None) -> None:
+        """:param bus: the ConfluentBus: opens clients and makes topics"""
+        self._bus = bus
+        self._topic = topic
+        self._group = group
+        self._watcher = watcher
+        self._progress = Progress(topic, time.monotonic)
+        self._consumer: confluent_kafka.Consumer | None = None
+        self._owned: set[int] = set()
+        self._failure: BaseException | None = None
+        self._paused = False
+        self._closing = False
+        #: Times that the watchdog made the consumer anew.
+        self.rebuilds = 0
+
+    @property
+    def gaps(self) -> int:
+        """Times that records were gone before they were delivered."""
+        return self._progress.gaps
+
+    def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
+        if self._closing or self._bus.closed:
+            raise BusUnavailable("the subscription is closed")
+        try:
+            if self._consumer is None:
+                self._connect(timeout)
+            messages = self._consumer.consume(limit, timeout)
+            self._raise_failure()
+            found = self._deliveries(messages)
+            self._watch(bool(found))
+        except confluent_kafka.KafkaException as error:
+            self._bus.failed(error.args[0])
+            raise BusUnavailable(
+                f"Kafka cannot be polled: {error.args[0].str()}") from error
+        return found
+
+    def _raise_failure(self) -> None:
+        # librdkafka's binding would lose what a watcher raises.
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _deliveries(self, messages) -> list[Delivery]:
+        found = []
+        runs: dict[int, tuple[int, int]] = {}
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                if error.code() not in _PASSING:
+                    raise confluent_kafka.KafkaException(error)
+                continue
+            partition, offset = message.partition(), message.offset()
+            first, following = runs.get(partition, (offset, offset))
+            if following != offset:
+                self._progress.received(partition, first, following)
+                first = offset
+            runs[partition] = first, offset + 1
+            found.append(Delivery(
+                message.key() or b"", message.value() or b"",
+                dict(message.headers() or ()), partition, offset))
+        for partition, (first, following) in runs.items():
+            self._progress.received(partition, first, following)
+        return found
+
+    def _connect(self, timeout: float) -> None:
+        self._bus.make_topic(self._topic, max(timeout, 1.0))
+        consumer = self._bus.open_consumer(self._group)
+        consumer.subscribe([self._topic], on_assign=self._assigned,
+                           on_revoke=self._revoked, on_lost=self._revoked)
+        self._consumer = consumer
+
+    def _assigned(self, consumer, places: Sequence[TopicPartition]) -> None:
+        partitions = sorted(place.partition for place in places)
+        LOG.info("group %s takes partitions %s of %s", self._group,
+                 partitions, self._topic)
+        self._owned.update(partitions)
+        try:
+            consumer.assign(places)
+            if self._paused:
+                consumer.pause(places)
+            self._progress.assigned(self._committed(consumer, places))
+            if self._watcher is not None and partitions:
+                self._watcher.assigned(partitions)
+        except BaseException as error:  # for the caller of poll
+            self._failure = error
+
+    def _committed(self, consumer, places) -> dict[int, int | None]:
+        return {place.partition: place.offset if place.offset >= 0 else None
+                for place in consumer.committed(
+                    list(places), timeout=self._bus.conf.publish_timeout)}
+
+    def _revoked(self, consumer, places: Sequence[TopicPartition]) -> None:
+        partitions = sorted(place.partition for place in places)
+        try:
+            if self._watcher is not None and partitions and (
+                    not self._closing):
+                self._watcher.revoked(partitions)
+        except BaseException as error:  # for the caller of poll
+            self._failure = error
+        finally:
+            self._owned.difference_update(partitions)
+            self._progress.revoked(partitions)
+
+    def _places(self) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition)
+                for partition in sorted(self._owned)]
+
+    def _watch(self, moved: bool) -> None:
+        """Make the consumer anew when it stands still without a reason."""
+        if moved or self._paused:
+            self._progress.rested()
+            if moved:
+                self._bus.worked()
+            return
+        if not self._progress.still_for(self._bus.conf.watchdog_seconds):
+            return
+        self._progress.rested()
+        if self._progress.behind({partition: end for partition, (_, end)
+                                  in self._ends().items()}):
+            self.rebuilds += 1
+            LOG.warning("group %s got no record of %s for %s seconds although"
+                        " there are some; its consumer is made anew",
+                        self._group, self._topic,
+                        self._bus.conf.watchdog_seconds)
+            self._disconnect()
+            self._raise_failure()
+
+    def _ends(self) -> dict[int, tuple[int, int]]:
+        return {place.partition: self._consumer.get_watermark_offsets(
+                    place, timeout=self._bus.conf.publish_timeout)
+                for place in self._places()}
+
+    def _disconnect(self) -> None:
+        if self._consumer is None:
+            return
+        # Closing calls _revoked; without commits, since there are none by
+        # itself.
+        self._consumer.close()
+        self._consumer = None
+
+    def seek(self, positions: Mapping[int, int]) -> None:
+        for partition, offset in positions.items():
+            if partition in self._owned and self._consumer is not None:
+                self._seek(TopicPartition(self._topic, partition, offset))
+
+    def _seek(self, place: TopicPartition) -> None:
+        try:
+            self._consumer.seek(place)
+        except confluent_kafka.KafkaException as error:
+            raise BusUnavailable(
+                f"cannot seek: {error.args[0].str()}") from error
+        self._progress.sought(place.partition, place.offset)
+
+    def commit(self, positions: Mapping[int, int]) -> None:
+        places = [TopicPartition(self._topic, partition, offset)
+                  for partition, offset in positions.items()
+                  if partition in self._owned]
+        if not places or self._consumer is None:
+            return
+        try:
+            answers = self._consumer.commit(offsets=places,
+                                            asynchronous=False)
+            errors = [place.error for place in answers if place.error]
+        except confluent_kafka.KafkaException as error:
+            errors = [error.args[0]]
+        for error in errors:
+            if error.code() not in _NOT_OURS:
+                self._bus.failed(error)
+                raise BusUnavailable(
+                    f"Kafka did not take positions: {error.str()}")
+        if errors:
+            LOG.info("group %s could not commit, the records will come again:"
+                     " %s", self._group, errors[0].name())
+            return
+        for place in places:
+            self._progress.committed[place.partition] = place.offset
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._consumer is not None:
+            self._consumer.pause(self._places())
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._consumer is not None:
+            self._consumer.resume(self._places())
+
+    def lag(self) -> Mapping[int, int]:
+        if self._consumer is None:
+            return {}
+        try:
+            ends = self._ends()
+        except confluent_kafka.KafkaException as error:
+            raise BusUnavailable("Kafka does not tell its ends: "
+                                 f"{error.args[0].str()}") from error
+        known = self._progress.committed
+        return {partition: max(0, end - known.get(partition, start))
+                for partition, (start, end) in ends.items()}
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._bus.left(self)
+        self._disconnect()

@@ -1,0 +1,254 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Kafka by kafka-python: publishing, topics, health.
+
+The producer is made at the first publish, so that a process starts while
+Kafka is down. ``kafka_subscription`` is the consuming half.
+"""
+
+from collections.abc import Sequence
+import logging
+import threading
+import time
+
+import kafka
+from kafka import errors as kafka_errors
+from kafka.net.compat import KafkaNetClient
+
+from monasca_events_common.bus import Bus
+from monasca_events_common.bus import kafka_options
+from monasca_events_common.bus import Record
+from monasca_events_common.bus import Watcher
+from monasca_events_common.bus.kafka_progress import check_size
+from monasca_events_common.bus.kafka_subscription import KafkaSubscription
+from monasca_events_common.errors import BusUnavailable
+from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import TooLarge
+from monasca_events_common.health import Health
+
+LOG = logging.getLogger(__name__)
+
+_TOO_LARGE = (kafka_errors.MessageSizeTooLargeError,
+              kafka_errors.RecordListTooLargeError)
+
+#: Seconds for which a success says that Kafka is well.
+_FRESH = 10.0
+
+#: Seconds that asking for health may take.
+_HEALTH_TIMEOUT = 1.0
+
+
+class KafkaBus(Bus):
+    """Brokers reached by kafka-python."""
+
+    OPTS = kafka_options.OPTS
+    GROUP = kafka_options.GROUP
+
+    def __init__(self, conf) -> None:
+        """:param conf: the option group ``kafka_events``"""
+        self.conf = conf
+        self.closed = False
+        self._lock = threading.Lock()
+        self._producer: kafka.KafkaProducer | None = None
+        self._topics: set[str] = set()
+        self._subscriptions: set[KafkaSubscription] = set()
+        self._worked_at = float("-inf")
+        self._trouble = ""
+
+    def publish(self, topic: str, records: Sequence[Record]) -> None:
+        for place, record in enumerate(records):
+            check_size(place, record, self.conf.max_record_bytes)
+        if not records:
+            return
+        deadline = time.monotonic() + self.conf.publish_timeout
+        producer = None
+        try:
+            self.make_topic(topic, self.conf.publish_timeout)
+            producer = self._get_producer(deadline)
+            _send(producer, topic, records, deadline)
+        except _TOO_LARGE as error:
+            raise TooLarge(f"Kafka takes no record so large: {error}"
+                           ) from error
+        except (kafka_errors.KafkaError, ValueError) as error:
+            self.failed(error)
+            if producer is not None and not getattr(
+                    error, "retriable", False):
+                self._discard(producer)
+            raise BusUnavailable(f"Kafka did not take the records: {error}"
+                                 ) from error
+        self.worked()
+
+    def _get_producer(self, deadline: float) -> kafka.KafkaProducer:
+        wait = max(0.0, deadline - time.monotonic())
+        # Whoever comes while another one connects must not wait longer.
+        if not self._lock.acquire(timeout=wait):
+            raise BusUnavailable("Kafka cannot be reached in time")
+        try:
+            if self.closed:
+                raise BusUnavailable("the bus is closed")
+            if self._producer is None:
+                left = max(0.1, deadline - time.monotonic())
+                self._producer = self.open(
+                    kafka.KafkaProducer, left, **self._producer_settings())
+            return self._producer
+        finally:
+            self._lock.release()
+
+    def _producer_settings(self) -> dict:
+        conf = self.conf
+        timeout = int(conf.publish_timeout * 1000)
+        return {
+            "acks": "all", "enable_idempotence": True,
+            "compression_type":
+                None if conf.compression == "none" else conf.compression,
+            "linger_ms": kafka_options.LINGER_MS,
+            "batch_size": kafka_options.BATCH_BYTES,
+            "max_request_size": conf.max_record_bytes,
+            "max_block_ms": timeout,
+            # Nothing may be sent after its publisher was told to repeat it
+            # and has perhaps gone on to later records.
+            "delivery_timeout_ms": timeout,
+            "request_timeout_ms": timeout - 100,
+        }
+
+    def _discard(self, producer: kafka.KafkaProducer) -> None:
+        """Forget a producer whose error will not go away by itself."""
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        producer.close(timeout=0)
+
+    def subscribe(self, topic: str, group: str,
+                  watcher: Watcher | None = None) -> KafkaSubscription:
+        subscription = KafkaSubscription(self, topic, group, watcher)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def health(self) -> Health:
+        if self.closed:
+            return Health(False, "the bus is closed")
+        if self._trouble or time.monotonic() - self._worked_at > _FRESH:
+            try:
+                self._open_admin(_HEALTH_TIMEOUT).close()
+            except kafka_errors.KafkaError as error:
+                self.failed(error)
+                return Health(False, f"Kafka does not answer: {self._trouble}")
+            self.worked()
+        return Health(True)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        for subscription in list(self._subscriptions):
+            subscription.close()
+        with self._lock:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=self.conf.publish_timeout)
+
+    # What subscriptions need of the bus.
+
+    def left(self, subscription: KafkaSubscription) -> None:
+        """Take note that a subscription has closed."""
+        self._subscriptions.discard(subscription)
+
+    def worked(self) -> None:
+        """Take note that Kafka answered."""
+        self._worked_at = time.monotonic()
+        self._trouble = ""
+
+    def failed(self, error: Exception) -> None:
+        """Take note that Kafka did not do what it should."""
+        self._trouble = type(error).__name__
+
+    def open(self, client_class, timeout: float, **settings):
+        """Return a connected client of kafka-python.
+
+        Raises KafkaTimeoutError after ``timeout`` seconds, Misconfigured
+        where the compression's package is not installed.
+        """
+        made = []
+
+        def make(**config):
+            made.append(KafkaNetClient(**config))
+            return made[-1]
+
+        try:
+            return client_class(
+                bootstrap_timeout_ms=int(timeout * 1000),
+                kafka_client=make, **self._connection(), **settings)
+        except BaseException as error:
+            # The constructor leaves its thread running when it fails, one
+            # more with each attempt while Kafka is down.
+            for client in made:
+                client.close()
+            if isinstance(error, RuntimeError):
+                raise Misconfigured(f"[{self.GROUP}]: {error}") from error
+            raise
+
+    def _open_admin(self, timeout: float) -> kafka.KafkaAdminClient:
+        return self.open(kafka.KafkaAdminClient, timeout,
+                         request_timeout_ms=int(timeout * 1000))
+
+    def _connection(self) -> dict:
+        conf = self.conf
+        return {
+            "bootstrap_servers": [
+                server.strip() for server in conf.uri.split(",")],
+            "security_protocol": conf.security_protocol,
+            "sasl_mechanism": conf.sasl_mechanism,
+            "sasl_plain_username": conf.sasl_username,
+            "sasl_plain_password": conf.sasl_password,
+            "ssl_cafile": conf.ssl_cafile,
+            "ssl_certfile": conf.ssl_certfile,
+            "ssl_keyfile": conf.ssl_keyfile,
+            "ssl_check_hostname": conf.ssl_check_hostname,
+            "reconnect_backoff_max_ms": 2000,
+        }
+
+    def make_topic(self, topic: str, timeout: float) -> None:
+        """Return when the topic exists, as far as we can tell."""
+        if topic in self._topics:
+            return
+        admin = self._open_admin(timeout)
+        try:
+            admin.create_topics(
+                {topic: {"num_partitions": self.conf.partitions,
+                         "replication_factor": self.conf.replication}},
+                timeout_ms=int(timeout * 1000))
+            admin.wait_for_topics([topic], timeout_ms=int(timeout * 1000))
+            LOG.info("made the topic %s with %d partitions", topic,
+                     self.conf.partitions)
+        except kafka_errors.TopicAlreadyExistsError:
+            pass
+        except (kafka_errors.TopicAuthorizationFailedError,
+                kafka_errors.ClusterAuthorizationFailedError,
+                kafka_errors.PolicyViolationError) as error:
+            # Where we may not make topics, the operator has made them.
+            LOG.info("may not make the topic %s: %s", topic, error)
+        finally:
+            admin.close()
+        self._topics.add(topic)
+
+
+def _send(producer: kafka.KafkaProducer, topic: str,
+          records: Sequence[Record], deadline: float) -> None:
+    """Return once all are acknowledged by all replicas in sync."""
+    futures = [producer.send(topic, value=record.value, key=record.key,
+                             headers=list(record.headers.items()))
+               for record in records]
+    for future in futures:
+        if future.is_done and future.exception is None:
+            continue
+        future.get(timeout=max(0.0, deadline - time.monotonic()))
