@@ -46,6 +46,8 @@ DEFAULT = "default"
 #: when it is full it is emptied, which costs a little time, never memory.
 MEMO = 4096
 
+# The C one where PyYAML was built with it; both make plain values only.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LISTS = ("drop", "mask")
 
 
@@ -173,7 +175,7 @@ def read(file: str) -> list[dict]:
     """
     try:
         with open(file, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream)
+            content = yaml.load(stream, _Loader)  # noqa: S506
     except OSError as error:
         raise Misconfigured(f"{file}: cannot be read: "
                             f"{error.strerror}") from None

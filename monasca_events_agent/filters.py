@@ -52,14 +52,18 @@ class Filter:
     def __init__(self, conf) -> None:
         """:param conf: an option group with OPTS"""
         self.conf = conf
-        self._patterns: tuple = ()
         self._known: dict[str, dict[str, bool]] = {}
         self._tests: list[tuple[str, str, Callable[[str], bool]]] = []
+        self._patterns: tuple = ()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Follow a change of the options; once a batch is enough."""
+        if self._patterns != (patterns := self._read()):
+            self._compile(patterns)
 
     def refuses(self, notification: Mapping) -> str | None:
         """Return the reason for which it is not taken, or None."""
-        if self._patterns != (patterns := self._read()):
-            self._compile(patterns)
         for field, reason, takes in self._tests:
             value = notification.get(field)
             # Whatever is not text is a matter for the dead letters.

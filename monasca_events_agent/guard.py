@@ -38,6 +38,7 @@ class Guard:
         self._reason: str | None = None
         # Until the database was asked, a trip of an earlier process may hold.
         self._closed = True
+        self._stood = False
 
     def count(self, total: int, rejected: int) -> None:
         """Count a batch's outcomes, once, before any of it is buried."""
@@ -62,7 +63,10 @@ class Guard:
                 self._reason, self._closed = None, True
             standing = self._dead.tripped(self._stage)
             if standing:
+                self._stood = True
                 raise Unavailable(standing, code="breaker_tripped",
                                   retry_after=1.0)
-            self._breaker.reset()
-            self._closed = False
+            if self._stood:
+                # An operator said go on: what was counted is settled.
+                self._breaker.reset()
+            self._stood = self._closed = False

@@ -213,7 +213,7 @@ class Normaliser:
     def _timestamp(self, given, received_at: str, marks: dict) -> str:
         """Return when it happened, received_at where nobody knows."""
         try:
-            moment = event.parse_time(given)
+            moment = _wire_time(given) or event.parse_time(given)
         except Rejected:
             marks["clock_skew"] = _shown(given)
             return received_at
@@ -253,23 +253,50 @@ class Normaliser:
         limit = self._limits.event_bytes - _MARGIN
         # No trait is longer than the payload it was taken from; most events
         # are so small that this is enough and they need no measuring.
-        size = len(body.encoded)
-        bound = size * (len(made["traits"]) + 1) + _FIELDS_BYTES + \
-            6 * 256 * (len(body.redacted) + len(body.truncated))
-        if bound <= limit:
-            return
-        made["payload"] = {}
-        room = limit - len(orjson.dumps(made))
-        if room < limit // 4:
-            # Only a hostile sender has marks and traits of such a size.
-            room = _slim(made, limit)
-        made["payload"] = body.payload
-        before = len(body.truncated)
-        # The paths that are cut now want room too.
-        room -= 6 * 256 * MAX_PATHS if size > room else 0
-        fit.fit_bytes(body.payload, max(room, 2), body.truncated)
-        if len(body.truncated) > before:
-            marks["truncated"] = _listed(body.truncated)
+        bound = len(body.encoded) * (len(made["traits"]) + 1) \
+            + _FIELDS_BYTES + 6 * 256 * (len(body.redacted)
+                                         + len(body.truncated))
+        if bound > limit and len(orjson.dumps(made)) > limit:
+            _shrink(made, body, limit)
+
+
+def _shrink(made: dict, body: Redacted, limit: int) -> None:
+    """Cut an event to ``limit`` bytes, and say where.
+
+    The payload gives way first. Only a hostile sender makes marks and traits
+    of such a size that they have to follow.
+    """
+    marks = made["marks"]
+    for paths_shown in (MAX_PATHS, 10, 1):
+        if body.redacted:
+            marks["redacted"] = _listed(body.redacted, paths_shown)
+        if paths_shown < MAX_PATHS:
+            for name, value in made["traits"].items():
+                if type(value) is str and len(value) > fit.SHORTEST:
+                    made["traits"][name] = value[:fit.SHORTEST]
+                    body.truncated.append(f"traits.{name}")
+        rest = len(orjson.dumps({**made, "payload": {}}))
+        # Naming what was cut takes room as well, hence the second time.
+        for _ in range(2):
+            fit.fit_bytes(body.payload, max(limit - rest, 2), body.truncated)
+            marks["truncated"] = _listed(body.truncated, paths_shown)
+            size = len(orjson.dumps(made))
+            if size <= limit:
+                return
+            rest += size - limit
+
+
+def _wire_time(given) -> datetime.datetime | None:
+    """Return the time in the form that oslo.messaging writes; else None.
+
+    Nearly all have it, and the general way costs four times as much.
+    """
+    if type(given) is str and len(given) == 26 and given[19] == ".":
+        try:
+            return datetime.datetime.fromisoformat(given + "+00:00")
+        except ValueError:
+            pass
+    return None
 
 
 def _shown(given) -> str:
@@ -300,22 +327,9 @@ def _name_object(traits: dict, wire: Notification) -> None:
             traits[prefix + name] = value
 
 
-def _listed(found: list[str]) -> list[str]:
+def _listed(found: list[str], most: int = MAX_PATHS) -> list[str]:
     once = list(dict.fromkeys(found))
-    if len(once) > MAX_PATHS:
-        more = len(once) - MAX_PATHS + 1
-        once[MAX_PATHS - 1:] = [f"and {more} more"]
+    if len(once) > most:
+        more = len(once) - most + 1
+        once[most - 1:] = [f"and {more} more"]
     return once
-
-
-def _slim(made: dict, limit: int) -> int:
-    """Cut what surrounds the payload; return the room for the payload."""
-    for name, value in made["traits"].items():
-        if type(value) is str and len(value) > fit.SHORTEST:
-            made["traits"][name] = value[:fit.SHORTEST - 1] + "…"
-    for name in ("redacted", "truncated"):
-        paths_ = made["marks"].get(name, ())
-        if len(paths_) > 10:
-            more = len(paths_) - 9
-            made["marks"][name] = [*paths_[:9], f"and {more} more"]
-    return limit - len(orjson.dumps(made))

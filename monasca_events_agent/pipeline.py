@@ -114,6 +114,7 @@ class Pipeline(Intake):
         """Return what becomes of each notice. No I/O; never raises for what
         is in a notice."""
         outcome = Outcome()
+        self._filter.refresh()
         for notice in notices:
             try:
                 body = notice.body

@@ -85,7 +85,7 @@ def _open(path: pathlib.Path) -> sqlite3.Connection:
 
 def _until_broken(connection: sqlite3.Connection, query: str,
                   values: tuple = ()) -> Iterator:
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError):
         yield from connection.execute(query, values)
 
 

@@ -18,13 +18,13 @@ the raw bytes. It never raises for what it is given and has no I/O.
 """
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 
 import orjson
 
 from monasca_events_agent import secret_text
 from monasca_events_agent.secret_keys import KeyRules
+from monasca_events_agent.secret_text import TEXT_ONLY
 from monasca_events_agent.walk import GONE
 from monasca_events_agent.walk import label
 from monasca_events_agent.walk import Walk
@@ -39,7 +39,7 @@ _BYTES_RULES = KeyRules((
     "instance_info", "driver_internal_info", "parameters", "environment",
     "outputs", "auth_key", "export_locations", "trustee_password",
     "replication_driver_data", "agent_secret_token", "secret_ref",
-    "ca_cert_ref", "magnum_cert_ref", "tls_certificate_id"))
+    "ca_cert_ref", "magnum_cert_ref", "tls_certificate_id", *TEXT_ONLY))
 
 # JSON within a string within JSON …: deeper than this only patterns look.
 _EMBEDDED = 3
@@ -77,15 +77,12 @@ def redact(payload: Mapping, rules: KeyRules = RULES, *, depth: int = 20,
     plain = walk.object(payload, 1, rules.strict)
     if type(plain) is not dict:
         plain = {} if plain is GONE else {"value": plain}
+    plain = _mask_texts(plain, walk, rules)
     try:
         encoded = orjson.dumps(plain)
     except (TypeError, ValueError):
         # Half a UTF-16 pair has no UTF-8 form.
         plain = _paired(plain)
-        encoded = orjson.dumps(plain)
-    hints = secret_text.hints(walk.texts)
-    if hints:
-        plain = _Texts(rules, walk, hints).container(plain)
         encoded = orjson.dumps(plain)
     return Redacted(plain, encoded, walk.keys, walk.redacted, walk.truncated)
 
@@ -111,47 +108,45 @@ def redact_bytes(raw: bytes) -> bytes:
     return masked.encode("utf-8", "surrogateescape")
 
 
-class _Texts:
-    """A pass over strings and keys, for payloads that look suspicious."""
+def _mask_texts(plain, walk: Walk, rules: KeyRules, embedded: int = 0):
+    """Return the value with the secrets inside its strings masked.
 
-    __slots__ = ("rules", "walk", "hints", "embedded")
+    :param embedded: in how many strings of JSON the value stands
+    """
+    hints = secret_text.hints(walk.texts)
+    if not hints:
+        return plain
+    masked = {}
+    for text in walk.texts:
+        lower = text.lower()
+        if any(hint in lower for hint in hints) and text not in masked:
+            masked[text] = _text(text, rules, embedded)
+    changed = {text: safe for text, safe in masked.items() if text != safe}
+    return _replace(plain, changed, walk) if changed else plain
 
-    def __init__(self, rules: KeyRules, walk: Walk, hints: Sequence[str],
-                 embedded: int = 0) -> None:
-        """:param hints: a string without any of these is left alone
-        :param embedded: in how many strings of JSON this one is
-        """
-        self.rules = rules
-        self.walk = walk
-        self.hints = hints
-        self.embedded = embedded
 
-    def container(self, value) -> object:
-        path = self.walk.path
-        if type(value) is dict:
-            out: dict = {}
-            for key, below in value.items():
-                name = self._text(key)
-                path.append(name)
-                out[name] = self._one(below)
-                path.pop()
-            return out
-        items = []
+def _replace(value, changed: dict[str, str], walk: Walk):
+    kind = type(value)
+    if kind is str:
+        safe = changed.get(value)
+        if safe is None:
+            return value
+        walk.redacted.append(label(walk.path))
+        return safe
+    if kind is dict:
+        for key, below in value.items():
+            walk.path.append(key)
+            value[key] = _replace(below, changed, walk)
+            walk.path.pop()
+    elif kind is list:
         for index, below in enumerate(value):
-            path.append(index)
-            items.append(self._one(below))
-            path.pop()
-        return items
+            walk.path.append(index)
+            value[index] = _replace(below, changed, walk)
+            walk.path.pop()
+    return value
 
-    def _one(self, value) -> object:
-        kind = type(value)
-        if kind is str:
-            return self._text(value)
-        if kind is dict or kind is list:
-            return self.container(value)
-        return value
 
-    def _text(self, text: str) -> str:
+def _text(self, text: str) -> str:
         lower = text.lower()
         for hint in self.hints:
             if hint in lower:
@@ -185,9 +180,7 @@ def _json(text: str, rules: KeyRules, embedded: int) -> str:
     plain = walk.value(value, 1, rules.strict)
     if walk.truncated:
         raise ValueError("too deep")
-    hints = secret_text.hints(walk.texts)
-    if hints:
-        plain = _Texts(rules, walk, hints, embedded).container(plain)
+    plain = _mask_texts(plain, walk, rules, embedded)
     if not walk.redacted:
         return text
     return orjson.dumps(plain).decode()

@@ -24,6 +24,10 @@ import re
 
 MASK = "***"
 
+#: Keys that hold a secret when they hold text: a secret's body in a request,
+#: while a notification's own payload is an object.
+TEXT_ONLY = frozenset(("payload",))
+
 # What a secret looks like by itself. A PEM block without its end, as a log
 # or a cut message leaves it, goes to the end of the text.
 _SHAPES = re.compile(r"""
@@ -42,8 +46,8 @@ _USERINFO = re.compile(
 
 # A word that names a secret, as keys of secrets inside free text do.
 _WORD = (r"(?:passw(?:or)?d|passphrase|secret|token|credentials?|api[_-]?key"
-         r"|access[_-]?key|private[_-]?key|signature|authorization|cookie"
-         r"|admin_?pass|pwd|psk|bearer)")
+         r"|access[_-]?key|private[_-]?key|signature|(?<![A-Za-z0-9])sig"
+         r"|authorization|cookie|admin_?pass|pwd|psk|bearer)")
 # Each pattern begins at the word itself, never with a run before it: a text
 # made of many such runs would cost its square.
 _VALUE = r"""
@@ -63,7 +67,7 @@ _ELEMENT = re.compile(
 
 # A quoted key and its colon, at any depth of escaping: "k": , \"k\": , 'k':
 _QUOTED_KEY = re.compile(
-    r"(?P<quote>\\{0,15}[\"'])(?P<key>[^\"'\\]{1,128})(?P=quote)"
+    r"(?P<mark>[\"'])(?P<key>[^\"'\\]{1,128})(?P<escape>\\{0,15})(?P=mark)"
     r"\s*(?::|=>)\s*")
 
 # Literals without which no pattern can match, in lower case, and what must
@@ -78,9 +82,14 @@ _HINTS = tuple(
         ("asia", r"[0-9a-z]{16}"), ("gh", r"[pousr]_[a-z0-9]{20}"),
         ("xox", r"[abprs]-"), ("pass", _AFTER_WORD), ("secret", _AFTER_WORD),
         ("token", _AFTER_WORD), ("credential", _AFTER_WORD),
-        ("key", _AFTER_WORD), ("signature", _AFTER_WORD),
+        ("key", _AFTER_WORD), ("sig", _AFTER_WORD),
         ("authorization", _AFTER_WORD), ("cookie", _AFTER_WORD),
         ("pwd", _AFTER_WORD), ("psk", _AFTER_WORD), ("bearer", _AFTER_WORD)))
+
+
+_SHAPED = ("gaaaa", "eyj", "akia", "asia", "gh", "xox", "private key")
+_WORDS = tuple(hint for hint, confirm in _HINTS
+               if confirm.__self__.pattern.endswith(_AFTER_WORD))
 
 
 def hints(texts: Iterable[str]) -> list[str]:
@@ -99,22 +108,29 @@ def mask(text: str, hides: Callable[[str], bool]) -> str:
 
     :param hides: says whether a key's value is a secret
     """
+    lower = text.lower()
     if "'" in text or '"' in text:
         text = _mask_quoted(text, hides)
-    if "<" in text:
+    if any(word in lower for word in _WORDS):
+        text = _PAIR.sub(_mask_pair, text)
+        if "-" in text:
+            text = _OPTION.sub(_mask_pair, text)
+    if "</" in text:
         text = _ELEMENT.sub(
-            lambda m: m["head"] + MASK
-            if hides(m["key"]) else m[0], text)
-    text = _PAIR.sub(_mask_pair, text)
-    text = _OPTION.sub(_mask_pair, text)
-    text = _BEARER.sub(lambda m: m["head"] + MASK, text)
-    text = _USERINFO.sub(lambda m: f"{m['scheme']}{MASK}@", text)
-    return _SHAPES.sub(MASK, text)
+            lambda m: m["head"] + MASK if hides(m["key"]) else m[0], text)
+    if "bearer" in lower:
+        text = _BEARER.sub(lambda m: m["head"] + MASK, text)
+    if "://" in text:
+        text = _USERINFO.sub(lambda m: f"{m['scheme']}{MASK}@", text)
+    if any(literal in lower for literal in _SHAPED):
+        text = _SHAPES.sub(MASK, text)
+    return text
 
 
 def shaped(text: str) -> bool:
     """Return whether the text holds what looks like a secret by itself."""
-    return bool(_SHAPES.search(text) or _USERINFO.search(text))
+    return bool(_SHAPES.search(text) or _USERINFO.search(text)
+                or ("=" in text and _PAIR.search(text)))
 
 
 _NOTHING = frozenset(("", "null", "none", "nil", "true", "false", MASK))
@@ -135,7 +151,7 @@ def _mask_quoted(text: str, hides: Callable[[str], bool]) -> str:
     for match in _QUOTED_KEY.finditer(text):
         if match.start() < position:
             continue
-        key, quote = match["key"], match["quote"]
+        key, quote = match["key"], match["escape"] + match["mark"]
         if key in _NAMES:
             # {"key": "db_password", "value": …}: the next value, if near.
             found = _NAME.match(text, match.end())
@@ -143,6 +159,9 @@ def _mask_quoted(text: str, hides: Callable[[str], bool]) -> str:
             continue
         if not hides(key) and not (
                 key == "value" and 0 <= match.start() - named < 16):
+            continue
+        # What may be a container as well is a secret only as text.
+        if key in TEXT_ONLY and not _STRING.match(text, match.end()):
             continue
         end = _value_end(text, match.end())
         if text[match.end():end].strip("\\\"'").lower() in _NOTHING:

@@ -117,6 +117,16 @@ class Depth:
     bytes: int
 
 
+class _Damaged(sqlite3.DatabaseError):
+    """The file is a database, but not as it was written."""
+
+    sqlite_errorname = "SQLITE_CORRUPT"
+
+
+# With a damaged file, even SQLite's message may be no text.
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
+
+
 class Spool:
     """The spool's file. Safe to use from several threads.
 
@@ -216,6 +226,8 @@ class Spool:
             for row_id, crc, body in connection.execute(
                     "SELECT id, crc, body FROM events ORDER BY id LIMIT ?",
                     (limit,)):
+                if type(body) is not bytes:
+                    body, crc = repr(body).encode(), None
                 size += len(body) + 1
                 if rows and size > max_bytes:
                     break
@@ -270,7 +282,7 @@ class Spool:
         except OSError as error:
             raise Misconfigured(f"[spool] path {self.path} cannot be used: "
                                 f"{error.strerror}") from error
-        except sqlite3.DatabaseError as error:
+        except _BROKEN as error:
             if _name(error) in _PASSING:
                 raise Misconfigured(
                     f"the spool {self.path} cannot be opened: "
@@ -285,7 +297,7 @@ class Spool:
         self._show(self._totals(self._writer))
         metrics.RECEIVED.labels(STAGE).inc(self._totals(self._writer).rows)
 
-    def _replace(self, error: sqlite3.DatabaseError) -> None:
+    def _replace(self, error: Exception) -> None:
         """Put a corrupt file aside, open a new one, keep what is readable."""
         with contextlib.suppress(AttributeError, sqlite3.Error):
             self.close()
@@ -315,7 +327,7 @@ class Spool:
         with self._lock:
             try:
                 yield self._reader
-            except sqlite3.DatabaseError as error:
+            except _BROKEN as error:
                 raise self._translate(error) from error
 
     @contextlib.contextmanager
@@ -327,7 +339,7 @@ class Spool:
                 yield connection
                 depth = self._totals(connection)
                 connection.execute("COMMIT")
-            except sqlite3.DatabaseError as error:
+            except _BROKEN as error:
                 _roll_back(connection)
                 raise self._translate(error) from error
             except BaseException:
@@ -335,7 +347,7 @@ class Spool:
                 raise
             self._show(depth)
 
-    def _translate(self, error: sqlite3.DatabaseError) -> Unavailable:
+    def _translate(self, error: Exception) -> Unavailable:
         name = _name(error)
         if name in _CORRUPT:
             self._replace(error)
@@ -347,8 +359,10 @@ class Spool:
 
     @staticmethod
     def _totals(connection: sqlite3.Connection) -> Depth:
-        return Depth(*connection.execute(
-            "SELECT rows, bytes FROM totals").fetchone())
+        found = connection.execute("SELECT rows, bytes FROM totals").fetchone()
+        if not found or not all(type(value) is int for value in found):
+            raise _Damaged("the totals are not numbers")
+        return Depth(*found)
 
     @staticmethod
     def _add(connection: sqlite3.Connection, rows: int, size: int) -> None:
@@ -394,7 +408,9 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _name(error: sqlite3.Error) -> str:
+def _name(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "SQLITE_CORRUPT"
     # Primary code only: SQLITE_IOERR_WRITE → SQLITE_IOERR.
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     return "_".join(name.split("_")[:2])

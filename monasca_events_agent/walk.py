@@ -33,6 +33,7 @@ from monasca_events_agent.secret_keys import MAX_KEY
 from monasca_events_agent.secret_keys import REMOVE
 from monasca_events_agent.secret_keys import RENAME
 from monasca_events_agent.secret_text import MASK
+from monasca_events_agent.secret_text import TEXT_ONLY
 
 #: What takes a value's place where nothing may take it.
 GONE = object()
@@ -172,7 +173,8 @@ class Walk:
     def _hide(self, key: str, value, decision: int) -> object:
         """Return what stands in for a secret's value; GONE for nothing."""
         if decision is CONTEXT and not is_context(value) or (
-                decision is CATALOG and not is_catalog(value)):
+                decision is CATALOG and not is_catalog(value)) or (
+                key in TEXT_ONLY and type(value) is not str):
             return value
         empty = value is None or value == "" or value == [] or value == {}
         if decision is HIDE:

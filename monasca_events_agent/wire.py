@@ -114,7 +114,8 @@ class Notification:
             given = str(given)
         if given and given.strip():
             given = given.strip()
-            return given if len(given) <= _MAX_ID else _made_id(given)
+            return given if len(given) <= _MAX_ID and given.isascii() \
+                else _made_id(given)
         if self.timestamp is None:
             return mint()
         return _made_id(f"{self.publisher_id}\n{self.event_type}\n"

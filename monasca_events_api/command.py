@@ -53,13 +53,10 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     :raises Misconfigured: the address is taken or not of this machine
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE)[0]
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(backlog)
+        sock = socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
         raise Misconfigured(
             f"[api] host = {host}, port = {port}: {error}") from error

@@ -16,7 +16,7 @@ Canonical events come from the store as bytes and are joined, never encoded
 again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import csv
 import io
 import re
@@ -45,6 +45,11 @@ def as_json(events: Sequence[bytes], links: Sequence[dict]) -> bytes:
     """Return ``{"events": […], "links": […]}``."""
     return b"".join((b'{"events":[', b",".join(events), b'],"links":',
                      orjson.dumps(links), b"}"))
+
+
+def as_array(events: Iterable[bytes]) -> bytes:
+    """Return ``[…]``."""
+    return b"[" + b",".join(events) + b"]"
 
 
 def as_ndjson(events: Sequence[bytes]) -> bytes:

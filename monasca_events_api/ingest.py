@@ -24,6 +24,7 @@ import re
 
 from monasca_events_api import canonical
 from monasca_events_api.inputs import body as bodies
+from monasca_events_api.inputs import cadf
 from monasca_events_api.inputs import monasca
 from monasca_events_common import event
 from monasca_events_common.bus import Record
@@ -107,11 +108,13 @@ class NothingAccepted(Rejected):
 
 
 def open_json(body: bytes) -> Batch:
-    """Return the batch of a body ``{"events": […]}``, old form or ours.
+    """Return the batch of ``{"events": […]}``, old form or ours, or CADF.
 
     :raises Rejected: there are no events in it
     """
     content = bodies.decode(body)
+    if cadf.is_event(content):
+        return Batch([content], cadf.fields)
     if type(content) is not dict:
         raise Rejected("the body is not an object; expected "
                        '{"events": [{"event_type": …}]}', code="no_events")
@@ -133,6 +136,8 @@ def own_fields(item) -> dict:
     """Return what the sender of our own form set: the item itself."""
     if type(item) is not dict:
         raise Rejected("the event is not an object", code="invalid_event")
+    if "typeURI" in item and cadf.is_event(item):
+        return cadf.fields(item)
     return item
 
 

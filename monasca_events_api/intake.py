@@ -15,6 +15,9 @@
 from email.message import Message
 
 from monasca_events_api import ingest
+from monasca_events_api.inputs import body as bodies
+from monasca_events_api.inputs import cadf
+from monasca_events_api.inputs import cloudevents
 from monasca_events_common.errors import Rejected
 
 
@@ -24,10 +27,26 @@ def open_batch(environ: dict, body: bytes) -> ingest.Batch:
     :param environ: of the request, for its headers
     :raises Rejected: there is no such form, or the body is not of it
     """
-    media_type = _media_type(environ.get("CONTENT_TYPE") or "")
-    if media_type == "application/json":
+    content_type = environ.get("CONTENT_TYPE") or ""
+    if cloudevents.is_binary(environ):
+        media_type = content_type.partition(";")[0].strip().lower()
+        return ingest.Batch([cloudevents.of_headers(
+            environ, media_type, body)], cloudevents.fields)
+    media_type = _media_type(content_type)
+    if media_type in ("application/json", cadf.MEDIA_TYPE):
         return ingest.open_json(body)
+    if media_type == cloudevents.STRUCTURED:
+        return ingest.Batch([bodies.decode(body)], cloudevents.fields)
+    if media_type == cloudevents.BATCH:
+        return ingest.Batch(_array(bodies.decode(body)), cloudevents.fields)
     raise _unsupported(media_type)
+
+
+def _array(content) -> list:
+    if type(content) is not list or not content:
+        raise Rejected("the body is not an array of CloudEvents",
+                       code="no_events")
+    return content
 
 
 def _media_type(text: str) -> str:
@@ -45,5 +64,6 @@ def _media_type(text: str) -> str:
 
 def _unsupported(media_type: str) -> Rejected:
     return Rejected(f"the Content-Type {media_type[:80]!r} is not supported; "
-                    "expected application/json",
+                    "expected application/json, application/cloudevents+json "
+                    "or application/cloudevents-batch+json",
                     code="unsupported_media_type")

@@ -27,6 +27,7 @@ from waitress import channel
 from waitress import task
 from waitress import wasyncore
 
+from monasca_events_api import context
 from monasca_events_api import faults
 from monasca_events_api.identity import Application
 from monasca_events_api.middleware import request_id
@@ -51,23 +52,20 @@ class _ErrorTask(task.ErrorTask):
     def execute(self) -> None:
         status, headers, _ = self.request.error.to_response("")
         answer = faults.of_foreign(int(status[:3]), headers)
-        environ: dict = {}
 
         def refuse(environ, start_response):
-            found.extend(environ.values())
+            body = answer.body(environ[context.REQUEST_ID])
             start_response(faults.status_line(answer.status), [
-                ("Content-Type", "application/json")])
-            return []
-
-        found: list = []
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body)))])
+            return [body]
 
         def start(status, headers, exc_info=None):
             self.status = status
             self.response_headers.extend(headers)
 
-        request_id.RequestId(refuse)(environ, start)
-        body = answer.body(found[0])
-        self.response_headers.append(("Content-Length", str(len(body))))
+        body, = request_id.RequestId(refuse)(
+            {"REQUEST_METHOD": "?", "PATH_INFO": "?"}, start)
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

@@ -105,6 +105,10 @@ class Reader:
         """Deliver one batch; return whether there was anything."""
         if self._file is None and not self._open():
             return False
+        if not self._place.is_in(self._file):
+            LOG.info("%s was truncated; it is read from its beginning",
+                     self._path)
+            self._place = Place.start(self._file)
         lines = self._read(final=not self.conf.follow)
         if not lines:
             return self._turn()
@@ -189,12 +193,6 @@ class Reader:
 
     def _turn(self) -> bool:
         """At the end: look whether the path means another file by now."""
-        size = os.fstat(self._file.fileno()).st_size
-        if size < self._place.offset or not self._place.is_in(self._file):
-            LOG.info("%s was truncated; it is read from its beginning",
-                     self._path)
-            self._place = Place.start(self._file)
-            return size > 0
         try:
             found = os.stat(self._path)
         except FileNotFoundError:

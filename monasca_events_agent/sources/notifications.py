@@ -19,9 +19,11 @@ message is acknowledged after its delivery returned.
 """
 
 from collections.abc import Mapping, Sequence
+import functools
 import logging
 import threading
 
+import amqp
 from oslo_config import cfg
 import oslo_messaging
 from oslo_messaging.notify import listener
@@ -37,6 +39,8 @@ LOG = logging.getLogger(__name__)
 
 # Seconds for a listener to end: a broker that is gone keeps it for ever.
 _GRACE = 10
+# Ids by which oslo.messaging knows a repeat.
+_REMEMBERED = 16
 # What oslo.messaging adds to a context.
 _NOT_CONTEXT = ("client_timeout", "msg_id", "reply_q", "conf")
 
@@ -92,12 +96,9 @@ class NotificationSource(Source):
         targets = [oslo_messaging.Target(topic=topic, exchange=exchange)
                    for topic in self.conf.topics
                    for exchange in self.conf.exchanges]
-        # Not get_batch_notification_listener: its dispatcher sorts by
-        # priority, acknowledges priorities it does not know, and one message
-        # whose priority is no text makes it requeue the whole batch for ever.
-        server = listener.BatchNotificationServer(
+        server = _Server(
             bridge.transport, targets, bridge, allow_requeue=True,
-            pool=self.conf.pool, batch_size=self.conf.batch_size,
+            pool=self.conf.pool, batch_size=rabbit.batch_size(self.conf),
             batch_timeout=self.conf.batch_wait)
         try:
             server.start(override_pool_size=1)
@@ -109,8 +110,24 @@ class NotificationSource(Source):
             bridge.error = error
 
 
+class _Server(listener.BatchNotificationServer):
+    """oslo.messaging's server without its dispatcher.
+
+    That one sorts a batch by priority, acknowledges priorities it does not
+    know, and requeues the whole batch for ever over one message whose
+    priority is no text.
+    """
+
+    def _process_incoming(self, incoming: Sequence) -> None:
+        if self.dispatcher.carry(incoming):
+            _acknowledge(incoming)
+        else:
+            for message in incoming:
+                message.requeue()
+
+
 class _Bridge:
-    """The dispatcher of one listener: a batch of messages is one delivery."""
+    """Stands between one listener and the intake."""
 
     supported_priorities = rabbit.PRIORITIES
 
@@ -120,21 +137,17 @@ class _Bridge:
         self.error: Exception | None = None
         self._deliver = deliver
 
-    def dispatch(self, incoming: Sequence) -> set:
-        """Return the messages that must not be acknowledged: none or all.
-
-        Never raises: oslo.messaging would requeue at once, at the head, and
-        get the same batch again.
-        """
+    def carry(self, incoming: Sequence) -> bool:
+        """Return whether the messages are safe; never raise."""
         try:
             self._deliver([self._notice(message) for message in incoming])
-            return set()
+            return True
         except Unavailable:
-            # Told to stop while the spool was full.
-            return set(incoming)
-        except Exception as error:  # a bug: the process must end
+            # Told to stop while the spool was full; RabbitMQ keeps them.
+            return False
+        except Exception as error:  # a bug: the source's thread raises it
             self.error = error
-            return set(incoming)
+            return False
 
     def _notice(self, incoming) -> Notice:
         message = incoming.message
@@ -143,3 +156,34 @@ class _Bridge:
             f"_context_{name}": value for name, value in context.items()
             if name not in _NOT_CONTEXT}}
         return Notice(body, f"notification/{message.get('message_id')}")
+
+
+def _acknowledge(incoming: Sequence) -> None:
+    """Acknowledge a batch: with one frame where that is possible.
+
+    Message by message costs oslo.messaging about a fifth of its time. One
+    thread handles batches in the order in which they came, so whatever came
+    before the last one of this batch is done with. In its own words, on its
+    own thread, as oslo.messaging does it; where its driver is another one,
+    message by message.
+    """
+    last = incoming[-1]
+    raw = getattr(last.message, "_raw_message", None)
+    operations = getattr(last, "_message_operations_handler", None)
+    if operations is None or not isinstance(
+            getattr(raw, "channel", None), amqp.Channel):
+        for message in incoming:
+            message.acknowledge()
+        return
+    operations.do(functools.partial(_acknowledge_up_to, raw))
+    for message in incoming[-_REMEMBERED:]:
+        last.listener.msg_id_cache.add(message.unique_id)
+
+
+def _acknowledge_up_to(raw) -> None:
+    try:
+        raw.ack(multiple=True)
+    except Exception as error:
+        # The connection is gone. The broker sends the batch again.
+        LOG.warning("a batch could not be acknowledged and comes again: %s",
+                    error)

@@ -17,6 +17,7 @@ side, so that switching between the sources needs no change of a queue.
 """
 
 from collections.abc import Iterator
+import dataclasses
 import ssl
 from urllib import parse
 
@@ -25,6 +26,9 @@ from oslo_config import cfg
 from monasca_events_common.errors import Misconfigured
 
 GROUP = "notifications"
+
+#: The broker must prove who it is.
+VERIFY = ssl.CERT_REQUIRED
 
 #: Priorities of notifications; each has a queue of its own.
 PRIORITIES = ("audit", "debug", "info", "warn", "error", "critical",
@@ -64,8 +68,9 @@ OPTS = [
                     "killed; the store knows repeats by their ids."),
     cfg.IntOpt("batch_size", default=500, min=1,
                help="Notifications in one batch, and so in one transaction "
-                    "of the spool, at most."),
-    cfg.FloatOpt("batch_wait", default=0.05, min=0.001,
+                    "of the spool, at most; never more than half of "
+                    "prefetch."),
+    cfg.FloatOpt("batch_wait", default=0.02, min=0.001,
                  help="Seconds to wait for a batch to become full."),
     cfg.IntOpt("heartbeat", default=60, min=2,
                help="Seconds after which a broker that says nothing counts "
@@ -87,6 +92,51 @@ def urls(conf) -> list[str]:
         raise Misconfigured(f"[{GROUP}] transport_url names no RabbitMQ; "
                             "expected rabbit://USER:PASSWORD@HOST:PORT/VHOST")
     return list(conf.transport_url)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    """A node of a broker's cluster, and who we are there."""
+
+    name: str
+    port: int
+    user: str
+    password: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Broker:
+    """What a transport URL says."""
+
+    hosts: tuple[Host, ...]
+    vhost: str
+
+
+def parse_url(url: str) -> Broker:
+    """Return the broker of a transport URL as oslo.messaging spells it.
+
+    :raises Misconfigured: it is none; the message does not repeat it, for
+        it may hold a password
+    """
+    found = parse.urlsplit(url)
+    try:
+        if found.scheme not in ("rabbit", "kombu", "amqp") \
+                or not found.netloc:
+            raise ValueError("scheme")
+        hosts = tuple(map(_host, found.netloc.split(",")))
+    except ValueError:
+        raise Misconfigured(f"[{GROUP}] transport_url: expected rabbit://"
+                            "USER:PASSWORD@HOST:PORT/VHOST") from None
+    return Broker(hosts, parse.unquote(found.path[1:]) or "/")
+
+
+def _host(netloc: str) -> Host:
+    one = parse.urlsplit(f"//{netloc}")
+    if not one.hostname:
+        raise ValueError("no host")
+    return Host(one.hostname, one.port or 5672,
+                parse.unquote(one.username or "guest"),
+                parse.unquote(one.password or "guest"))
 
 
 def with_settings(url: str, conf) -> str:
@@ -126,6 +176,15 @@ def queues(conf) -> Iterator[tuple[str, str]]:
         for priority in PRIORITIES:
             key = f"{topic}.{priority}"
             yield conf.pool or key, key
+
+
+def batch_size(conf) -> int:
+    """Return how many messages make a batch.
+
+    At most half the prefetch: while one half is delivered, the broker sends
+    the other.
+    """
+    return max(1, min(conf.batch_size, conf.prefetch // 2))
 
 
 def arguments(conf) -> dict[str, str]:

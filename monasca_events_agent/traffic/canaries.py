@@ -30,7 +30,7 @@ from monasca_events_agent.traffic.notification import Notification
 
 WORD = re.compile(rb"CANARY-[0-9]+")
 
-# Once every place has had one, so many notifications pass between two.
+# So many notifications pass before a place has a second one.
 _EVERY = 10
 
 
@@ -186,24 +186,29 @@ PLACES = (
 def planted(notifications: Iterable[Notification]
             ) -> Iterator[Notification]:
     """Yield the notifications, some with one secret; the places take turns."""
-    turns = list(PLACES)
+    untried, turns = list(PLACES), []
     number, rest = 0, 0
     for notification in notifications:
+        place = _first(untried, notification)
         rest -= 1
-        if rest >= 0:
-            yield notification
-            continue
-        found = next((place for place in turns if place.fits(notification)),
-                     None)
-        if found is None:
-            yield notification
-            continue
-        turns.remove(found)
-        turns.append(found)
-        number += 1
-        if number > len(PLACES):
+        if place is not None:
+            untried.remove(place)
+        elif rest < 0:
+            place = _first(turns, notification)
             rest = _EVERY
-        yield found.plant(notification, f"CANARY-{number}")
+        if place is None:
+            yield notification
+            continue
+        # To the end of the queue, so that all of them have their turn.
+        if place in turns:
+            turns.remove(place)
+        turns.append(place)
+        number += 1
+        yield place.plant(notification, f"CANARY-{number}")
+
+
+def _first(places: list[Place], notification: Notification) -> Place | None:
+    return next((place for place in places if place.fits(notification)), None)
 
 
 def hits(paths: Iterable[str]) -> list[tuple[str, str]]:

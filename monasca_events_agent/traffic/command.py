@@ -20,6 +20,7 @@ many processes send it.
 
 import argparse
 from collections.abc import Iterator
+import contextlib
 import datetime
 import logging
 import multiprocessing
@@ -52,7 +53,11 @@ def main(argv: list[str] | None = None) -> int:
     wrong command line."""
     given = arguments.parse(sys.argv[1:] if argv is None else argv, _now())
     _log_lines()
-    stop = _stop_on_signals()
+    with _stop_on_signals() as stop:
+        return _run(given, stop)
+
+
+def _run(given: argparse.Namespace, stop: threading.Event) -> int:
     try:
         if given.truth and os.path.exists(given.truth):
             raise Misconfigured(f"{given.truth} is there already; a truth "
@@ -88,7 +93,11 @@ def _work(given: argparse.Namespace, journal, share: int,
     if not given.quiet:
         threading.Thread(target=_report, args=(run, share, given.processes),
                          daemon=True).start()
-    return run.drive(items)
+    try:
+        return run.drive(items)
+    finally:
+        for each in senders:
+            each.close()
 
 
 def _sender(given: argparse.Namespace) -> "sender.Sender":
@@ -105,7 +114,8 @@ def _items(given: argparse.Namespace, share: int) -> Iterator[tuple]:
                                _now if given.live else None)
     if given.poison:
         stream = poison.mixed(stream, given.poison, given.seed,
-                              in_file=bool(given.file))
+                              in_file=bool(given.file),
+                              canaries=given.canaries)
     # The lanes of a process take lifecycles by their remainder as well.
     many = given.processes
     for number, item in enumerate(stream):
@@ -140,24 +150,24 @@ def _share_out(given: argparse.Namespace, journal,
 
 
 def _child(given, journal, share, results) -> None:
-    stop = _stop_on_signals()
     parent = os.getppid()
+    with _stop_on_signals() as stop:
+        def follow():
+            # Nobody else would tell us that the parent was killed.
+            while os.getppid() == parent:
+                time.sleep(_GLANCE)
+            stop.set()
 
-    def follow():
-        # Nobody else would tell us that the parent was killed.
-        while os.getppid() == parent:
-            time.sleep(_GLANCE)
-        stop.set()
-
-    threading.Thread(target=follow, daemon=True).start()
-    try:
-        results.put(_work(given, journal, share, stop))
-    except Misconfigured as error:
-        results.put(Counts(error=str(error)))
+        threading.Thread(target=follow, daemon=True).start()
+        try:
+            results.put(_work(given, journal, share, stop))
+        except Misconfigured as error:
+            results.put(Counts(error=str(error)))
 
 
-def _stop_on_signals() -> threading.Event:
-    """Return what SIGINT and SIGTERM set; the second of them kills."""
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """Give what SIGINT and SIGTERM set; the second of them kills."""
     stop = threading.Event()
 
     def end(number, frame):
@@ -165,11 +175,17 @@ def _stop_on_signals() -> threading.Event:
             os._exit(128 + number)
         stop.set()
 
-    # Tests call main() in a thread of their own, where signals have no place.
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, end)
-    return stop
+    # A test may call main() in a thread, where signals have no place.
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = [(number, signal.signal(number, end))
+              for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _report(run: Run, share: int, many: int) -> None:

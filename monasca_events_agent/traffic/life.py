@@ -17,7 +17,7 @@ A scenario (see ``services``) is a generator over a Life. It yields what the
 services say now, and after how many seconds it wants to go on.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 import dataclasses
 import datetime
 import random
@@ -132,24 +132,27 @@ class Life:
 
     def operation(self, say: Callable[[str], list[Notification]],
                   seconds: float, *, rest: float = 5.0,
-                  may_fail: bool = True
+                  may_fail: bool = True,
+                  within: Callable[[str], Iterable[Step]] | None = None
                   ) -> Generator[Step, None, str]:
         """Start something, and say how it ended unless that is never heard.
 
         :param say: makes the notifications of an edge
         :param seconds: about how long it takes
         :param rest: seconds until the scenario goes on
+        :param within: what happens before the end, told how that will be
         :returns: end, error or never
         """
-        fate = self.fate = self.throw(may_fail)
+        fate = self.fate = self._throw(may_fail)
         yield say("start"), self.about(seconds)
         self.fate = "end"
+        if within is not None:
+            yield from within(fate)
         if fate != "never":
             yield say(fate), self.about(rest)
         return fate
 
-    def throw(self, may_fail: bool = True) -> str:
-        """Return how an operation will end: end, error or never."""
+    def _throw(self, may_fail: bool) -> str:
         # Both dice are always thrown, so that one option does not change
         # what the other decides.
         lost = self.chance(self.temper.missing_ends)

@@ -40,7 +40,7 @@ EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 
 # Lifecycles that are open at once, unless the time that they take decides.
 _MOST_OPEN = 200
-# Lifecycles played beforehand to learn how long one is.
+# Lifecycles, and notifications, played beforehand to learn how long one is.
 _SAMPLE = 120
 
 
@@ -144,13 +144,15 @@ def _beginner(seed, cloud, options):
     """Return what begins the lifecycle of a number."""
     temper = Temper(options.errors, options.missing_ends,
                     frozenset(options.services), options.nova_format)
-    kinds = [kind for kind in SCENARIOS if kind.service in temper.services]
-    weights = [kind.weight for kind in kinds]
+    weights = [kind.weight for kind in SCENARIOS]
 
     def begin(number, now):
         draw = random.Random(f"{seed}/{number}")
-        kind, = draw.choices(kinds, weights)
+        kind, = draw.choices(SCENARIOS, weights)
         life = Life(number, draw, cloud, temper, now)
+        if kind.service not in temper.services:
+            # Chosen all the same, lest silence change the others' lives.
+            return life, iter(())
         return life, kind.play(life)
 
     return begin
@@ -158,14 +160,16 @@ def _beginner(seed, cloud, options):
 
 def _arrivals(begin, options) -> tuple[float, float]:
     """Return seconds between lifecycles, and a factor for all their waits."""
-    spoken, seconds = 0, 0.0
-    for number in range(_SAMPLE):
-        life, scenario = begin(-1 - number, options.start)
+    lives = spoken = 0
+    seconds = 0.0
+    while lives < _SAMPLE or spoken < _SAMPLE:
+        lives += 1
+        life, scenario = begin(-lives, options.start)
         for step in scenario:
             spoken += len(step[0])
             seconds += step[1]
             life.now += datetime.timedelta(seconds=step[1])
-    each, lasts = max(spoken, 1) / _SAMPLE, max(seconds, 1.0) / _SAMPLE
+    each, lasts = spoken / lives, seconds / lives
     if options.span is not None and options.count:
         # A lifecycle must be short against the span, or few would be whole.
         return (options.span * each / options.count,

@@ -132,7 +132,7 @@ def _bytes(pattern: bytes) -> Callable[[dict], bytes]:
 
 
 def _cut(message: dict) -> bytes:
-    return json.dumps(message).encode()[:-40]
+    return json.dumps(message).encode()[:-12]
 
 
 def _twice(message: dict) -> bytes:
@@ -157,8 +157,9 @@ KINDS = (
          in_file=False),
     Kind("envelope_version", DEAD, "unsupported_version", _envelope_9, True,
          in_file=False),
-    Kind("no_event_type", DEAD, "no_event_type", _drop("event_type")),
-    Kind("event_type_number", DEAD, "no_event_type", _set(event_type=7)),
+    Kind("no_event_type", DEAD, "event_type_missing", _drop("event_type")),
+    Kind("event_type_number", DEAD, "event_type_missing",
+         _set(event_type=7)),
     Kind("event_type_long", EITHER, None, _set(event_type="a" * 2000)),
     Kind("no_message_id", STORED, None, _drop("message_id"), has_id=False),
     # Its event's id is not ours to foretell: stages may shorten it first.
@@ -192,10 +193,11 @@ KINDS = (
 
 
 def make(kind: Kind, number: int, like: Notification, seed: int,
-         message_id: str) -> Poison:
+         message_id: str, *, secret: str | None = None) -> Poison:
     """Return a message of a kind.
 
     :param like: the notification whose tenant and time it borrows
+    :param secret: the caller's token, which must not lie among dead letters
     """
     marker = f"poison-{seed}-{number}"
     project_id = like.project_id or f"{seed:032x}"[:32]
@@ -204,6 +206,7 @@ def make(kind: Kind, number: int, like: Notification, seed: int,
                "timestamp": like.timestamp,
                "_context_project_id": project_id,
                "_context_request_id": "req-poison",
+               "_context_auth_token": secret,
                "payload": {"tenant_id": project_id, "marker": marker,
                            "state": "active"}}
     inner = kind.make(message)
@@ -219,10 +222,12 @@ def make(kind: Kind, number: int, like: Notification, seed: int,
 
 
 def mixed(notifications: Iterable[Notification], share: float, seed: int,
-          *, in_file: bool = False) -> Iterator[Notification | Poison]:
+          *, in_file: bool = False, canaries: bool = False
+          ) -> Iterator[Notification | Poison]:
     """Yield the notifications with poison after some of them, kind by kind.
 
     :param in_file: leave out what a file's line cannot be
+    :param canaries: give each a token from ``CANARY-1000000`` on
     """
     kinds = [kind for kind in KINDS if kind.in_file or not in_file]
     dice = random.Random(f"{seed}/poison")
@@ -231,6 +236,7 @@ def mixed(notifications: Iterable[Notification], share: float, seed: int,
         yield notification
         if dice.random() < share:
             kind = kinds[number % len(kinds)]
+            secret = f"CANARY-{10 ** 6 + number}" if canaries else None
             yield make(kind, number, notification, seed,
-                       clouds.new_uuid(dice))
+                       clouds.new_uuid(dice), secret=secret)
             number += 1

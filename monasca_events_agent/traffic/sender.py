@@ -40,8 +40,11 @@ _PATIENCE = 5.0
 class Sender:
     """Sends what the generator makes, one after the other."""
 
-    def __init__(self, notifier: "_Notifier", raw) -> None:
-        """:param raw: sends a poisonous message, called with the Poison"""
+    def __init__(self, notifier: "_Notifier", raw, close) -> None:
+        """:param raw: sends a poisonous message, called with the Poison
+        :param close: releases what ``raw`` holds
+        """
+        self._close = close
         self._notifier = notifier
         self._raw = raw
         self._prepared = functools.lru_cache(maxsize=1000)(
@@ -63,6 +66,11 @@ class Sender:
         say(_Context(item.context) if item.context else {}, item.event_type,
             item.payload)
         self._notifier.dressing.check()
+
+    def close(self) -> None:
+        """Release the connections. Call once."""
+        self._notifier.transport.cleanup()
+        self._close()
 
 
 def to_rabbitmq(url: str, topic: str, exchange: str | None = None,
@@ -92,9 +100,10 @@ def to_rabbitmq(url: str, topic: str, exchange: str | None = None,
         _declare_as(conf, transport, queues)
         raw = _RawRabbitmq(parsed, conf.control_exchange, topic)
         raw.probe()
+        close = raw.close
     else:
-        raw = _no_poison
-    return Sender(_Notifier(transport, "messagingv2", [topic]), raw)
+        raw, close = _no_poison, _nothing
+    return Sender(_Notifier(transport, "messagingv2", [topic]), raw, close)
 
 
 def to_file(path: str) -> Sender:
@@ -111,7 +120,8 @@ def to_file(path: str) -> Sender:
     def raw(item: Poison) -> None:
         lines.append(item.line)
 
-    return Sender(_Notifier(transport, file_driver.GROUP, ["file"]), raw)
+    return Sender(_Notifier(transport, file_driver.GROUP, ["file"]), raw,
+                  lines.close)
 
 
 def _configuration(config_files: tuple[str, ...]) -> cfg.ConfigOpts:
@@ -136,6 +146,10 @@ def _declare_as(conf: cfg.ConfigOpts, transport, queues: str) -> None:
 
 def _no_poison(item: Poison) -> None:
     raise Misconfigured("--poison needs a rabbit:// transport or a file")
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Notifier(notify.Notifier):
@@ -237,8 +251,11 @@ class _RawRabbitmq:
     def __call__(self, item: Poison) -> None:
         # The queue exists: a notification always goes before poison.
         if self._producer is None:
-            self._producer = kombu.Producer(self._connection.clone())
+            self._producer = kombu.Producer(self._connection)
         self._producer.publish(
             item.body, exchange=self._exchange, routing_key=self._key,
             content_type="application/json", content_encoding="utf-8",
             retry=True, retry_policy={"max_retries": None})
+
+    def close(self) -> None:
+        self._connection.release()

@@ -24,6 +24,7 @@ from monasca_events_api import ingest
 from monasca_events_api import intake
 from monasca_events_api.controllers import resource
 from monasca_events_api.controllers import statistics
+from monasca_events_api.inputs import cloudevents
 from monasca_events_api.middleware.body import BODY
 from monasca_events_api.policies import events as rules
 from monasca_events_common import event
@@ -96,7 +97,8 @@ class EventsController:
             datetime.timedelta(days=self._parts.conf.ingest.accept_past),
             self._parts.project_id)
 
-    @resource.reads(index, forms.JSON, forms.NDJSON, forms.CSV)
+    @resource.reads(index, forms.JSON, forms.NDJSON, forms.CSV,
+                    cloudevents.BATCH)
     def show(self, req, resp):
         parts = self._parts
         asked = filters.parse_request(req.query_string, parts.conf.limits)
@@ -111,6 +113,8 @@ class EventsController:
             body = forms.as_ndjson(page.events)
         elif media_type == forms.CSV:
             body = forms.as_csv(page.events)
+        elif media_type == cloudevents.BATCH:
+            body = forms.as_array(map(cloudevents.of_event, page.events))
         else:
             body = forms.as_json(page.events, links)
         return resource.answer(body, media_type=media_type, headers=headers)
@@ -140,9 +144,14 @@ class EventController:
         self._parts = parts
         self._event_id = event_id
 
-    @resource.reads(index)
+    @resource.reads(index, forms.JSON, cloudevents.STRUCTURED)
     def show(self, req, resp):
         parts = self._parts
         asked = filters.parse_scope(req.query_string)
         project_id = resource.scope(parts, req, rules.SHOW, asked)
-        return resource.answer(parts.store.get(project_id, self._event_id))
+        found = parts.store.get(project_id, self._event_id)
+        media_type = req.pecan["content_type"]
+        if media_type == cloudevents.STRUCTURED:
+            found = cloudevents.of_event(found)
+        return resource.answer(found, media_type=media_type,
+                               headers={"Vary": "Accept"})

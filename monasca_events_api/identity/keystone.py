@@ -18,6 +18,7 @@ on working and others are answered 503.
 """
 
 import functools
+import logging
 import threading
 import time
 
@@ -30,6 +31,8 @@ from monasca_events_api.identity import Application
 from monasca_events_api.identity import Identity
 from monasca_events_common.errors import IdentityUnavailable
 from monasca_events_common.health import Health
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds for which a failure to reach Keystone shows in the health.
 _MEMORY = 60.0
@@ -89,6 +92,8 @@ class KeystoneIdentity(Identity):
         except keystone_exceptions.ClientException as error:
             # auth_token translates most of them, not all.
             self._note(False)
+            LOG.warning("a token cannot be validated: %s: %s",
+                        type(error).__name__, error)
             raise IdentityUnavailable(
                 "Keystone cannot validate the token now") from error
         reached_us = environ.get("HTTP_X_IDENTITY_STATUS") == "Confirmed"

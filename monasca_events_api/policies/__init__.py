@@ -18,6 +18,7 @@ consistent personas (reader, member, manager, admin) and the role ``service``.
 
 from collections.abc import Mapping
 import itertools
+import time
 
 from oslo_config import cfg
 from oslo_context import context as oslo_context
@@ -33,12 +34,28 @@ def list_rules() -> list[policy.RuleDefault]:
     return list(itertools.chain(events.RULES))
 
 
+class _Enforcer(policy.Enforcer):
+    """Looks whether the policy file changed once a second at most.
+
+    oslo.policy searches the file system at each decision otherwise, which
+    costs as much as a small request.
+    """
+
+    _looked = float("-inf")
+
+    def load_rules(self, force_reload: bool = False) -> None:
+        now = time.monotonic()
+        if force_reload or now - self._looked >= 1.0:
+            super().load_rules(force_reload)
+            self._looked = now
+
+
 class Policy:
     """Decides by the rules in code and the operator's policy file."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """:raises Misconfigured: the policy file cannot be read"""
-        self._enforcer = policy.Enforcer(conf)
+        self._enforcer = _Enforcer(conf)
         self._enforcer.register_defaults(list_rules())
         try:
             self._enforcer.load_rules()

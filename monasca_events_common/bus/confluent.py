@@ -50,6 +50,16 @@ _REFUSED = (confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
             confluent_kafka.KafkaError.POLICY_VIOLATION)
 
 
+class _Aside:
+    """Takes librdkafka's log: several lines a second while Kafka is down.
+
+    What matters in it comes as an error of the call that it concerns.
+    """
+
+    def log(self, level: int, message: str, *arguments) -> None:
+        LOG.debug(message, *arguments)
+
+
 class _Reports:
     """Counts the brokers' answers to one publish."""
 
@@ -59,7 +69,7 @@ class _Reports:
         self.error: confluent_kafka.KafkaError | None = None
 
     def __call__(self, error, message) -> None:
-        # Called by one thread at a time: librdkafka's caller holds a lock.
+        # Called by the bus's reporting thread only.
         if error is not None:
             self.error = error
         self._left -= 1
@@ -110,13 +120,21 @@ class ConfluentBus(Bus):
         except confluent_kafka.KafkaException as error:
             self.failed(error.args[0])
             raise _unavailable(error.args[0]) from error
+        try:
+            self._await(reports, deadline)
+        except BusUnavailable:
+            # Made sure of anew at the next attempt, if that is the reason.
+            self._topics.discard(topic)
+            raise
+        self.worked()
+
+    def _await(self, reports: _Reports, deadline: float) -> None:
         if not reports.wait(deadline):
             self._trouble = "no answer in time"
             raise BusUnavailable("Kafka did not take the records in time")
         if reports.error is not None:
             self.failed(reports.error)
             raise _unavailable(reports.error)
-        self.worked()
 
     def _get_producer(self) -> confluent_kafka.Producer:
         with self._lock:
@@ -243,7 +261,7 @@ class ConfluentBus(Bus):
         try:
             return client_class({name: value for name, value in wanted.items()
                                  if value is not None},
-                                logger=LOG)
+                                logger=_Aside())
         except confluent_kafka.KafkaException as error:
             raise Misconfigured(f"[{self.GROUP}]: {error}") from error
 

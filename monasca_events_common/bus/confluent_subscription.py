@@ -18,6 +18,7 @@ thread, which is what the bus promises.
 
 from collections.abc import Mapping, Sequence
 import logging
+import threading
 import time
 
 import confluent_kafka
@@ -57,8 +58,11 @@ class ConfluentSubscription(Subscription):
         self._watcher = watcher
         self._progress = Progress(topic, time.monotonic)
         self._consumer: confluent_kafka.Consumer | None = None
+        self._busy = threading.RLock()
         self._owned: set[int] = set()
         self._failure: BaseException | None = None
+        # While a watcher is told of them: where partitions will start.
+        self._starting: dict[int, TopicPartition] = {}
         self._paused = False
         self._closing = False
         #: Times that the watchdog made the consumer anew.
@@ -70,20 +74,36 @@ class ConfluentSubscription(Subscription):
         return self._progress.gaps
 
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
-        if self._closing or self._bus.closed:
-            raise BusUnavailable("the subscription is closed")
-        try:
-            if self._consumer is None:
-                self._connect(timeout)
-            messages = self._consumer.consume(limit, timeout)
-            self._raise_failure()
-            found = self._deliveries(messages)
-            self._watch(bool(found))
-        except confluent_kafka.KafkaException as error:
-            self._bus.failed(error.args[0])
-            raise BusUnavailable(
-                f"Kafka cannot be polled: {error.args[0].str()}") from error
+        # The bus may be closed by one thread while another one polls.
+        with self._busy:
+            if self._closing or self._bus.closed:
+                raise BusUnavailable("the subscription is closed")
+            try:
+                if self._consumer is None:
+                    self._connect(timeout)
+                found = self._deliveries(self._consume(limit, timeout))
+                self._watch(bool(found))
+            except confluent_kafka.KafkaException as error:
+                self._bus.failed(error.args[0])
+                raise BusUnavailable("Kafka cannot be polled: "
+                                     f"{error.args[0].str()}") from error
         return found
+
+    def _consume(self, limit: int, timeout: float) -> list:
+        # Asked for many, consume waits until it has as many; so wait for
+        # one and take with it what is there.
+        messages = self._consumer.consume(1, timeout)
+        try:
+            if messages and limit > 1:
+                messages += self._consumer.consume(limit - 1, 0)
+            self._raise_failure()
+        except BaseException:
+            if messages:
+                # Begin again at the committed positions, or they were lost.
+                self._disconnect()
+                self._failure = None
+            raise
+        return messages
 
     def _raise_failure(self) -> None:
         # librdkafka's binding would lose what a watcher raises.
@@ -93,12 +113,13 @@ class ConfluentSubscription(Subscription):
 
     def _deliveries(self, messages) -> list[Delivery]:
         found = []
+        failure = None
         runs: dict[int, tuple[int, int]] = {}
         for message in messages:
             error = message.error()
             if error is not None:
                 if error.code() not in _PASSING:
-                    raise confluent_kafka.KafkaException(error)
+                    failure = error
                 continue
             partition, offset = message.partition(), message.offset()
             first, following = runs.get(partition, (offset, offset))
@@ -111,6 +132,8 @@ class ConfluentSubscription(Subscription):
                 dict(message.headers() or ()), partition, offset))
         for partition, (first, following) in runs.items():
             self._progress.received(partition, first, following)
+        if failure is not None and not found:
+            raise confluent_kafka.KafkaException(failure)
         return found
 
     def _connect(self, timeout: float) -> None:
@@ -125,15 +148,18 @@ class ConfluentSubscription(Subscription):
         LOG.info("group %s takes partitions %s of %s", self._group,
                  partitions, self._topic)
         self._owned.update(partitions)
+        self._starting = {place.partition: place for place in places}
         try:
-            consumer.assign(places)
-            if self._paused:
-                consumer.pause(places)
             self._progress.assigned(self._committed(consumer, places))
             if self._watcher is not None and partitions:
                 self._watcher.assigned(partitions)
         except BaseException as error:  # for the caller of poll
             self._failure = error
+        finally:
+            self._starting = {}
+            consumer.assign(places)
+            if self._paused:
+                consumer.pause(places)
 
     def _committed(self, consumer, places) -> dict[int, int | None]:
         return {place.partition: place.offset if place.offset >= 0 else None
@@ -166,8 +192,7 @@ class ConfluentSubscription(Subscription):
         if not self._progress.still_for(self._bus.conf.watchdog_seconds):
             return
         self._progress.rested()
-        if self._progress.behind({partition: end for partition, (_, end)
-                                  in self._ends().items()}):
+        if self._progress.behind(self._ends()):
             self.rebuilds += 1
             LOG.warning("group %s got no record of %s for %s seconds although"
                         " there are some; its consumer is made anew",
@@ -191,8 +216,13 @@ class ConfluentSubscription(Subscription):
 
     def seek(self, positions: Mapping[int, int]) -> None:
         for partition, offset in positions.items():
-            if partition in self._owned and self._consumer is not None:
+            if partition not in self._owned or self._consumer is None:
+                continue
+            if partition in self._starting:
+                self._starting[partition].offset = offset
+            else:
                 self._seek(TopicPartition(self._topic, partition, offset))
+            self._progress.sought(partition, offset)
 
     def _seek(self, place: TopicPartition) -> None:
         try:
@@ -200,7 +230,6 @@ class ConfluentSubscription(Subscription):
         except confluent_kafka.KafkaException as error:
             raise BusUnavailable(
                 f"cannot seek: {error.args[0].str()}") from error
-        self._progress.sought(place.partition, place.offset)
 
     def commit(self, positions: Mapping[int, int]) -> None:
         places = [TopicPartition(self._topic, partition, offset)
@@ -240,17 +269,15 @@ class ConfluentSubscription(Subscription):
         if self._consumer is None:
             return {}
         try:
-            ends = self._ends()
+            return self._progress.lag(self._ends())
         except confluent_kafka.KafkaException as error:
             raise BusUnavailable("Kafka does not tell its ends: "
                                  f"{error.args[0].str()}") from error
-        known = self._progress.committed
-        return {partition: max(0, end - known.get(partition, start))
-                for partition, (start, end) in ends.items()}
 
     def close(self) -> None:
         if self._closing:
             return
         self._closing = True
         self._bus.left(self)
-        self._disconnect()
+        with self._busy:
+            self._disconnect()

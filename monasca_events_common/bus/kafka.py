@@ -71,19 +71,16 @@ class KafkaBus(Bus):
         if not records:
             return
         deadline = time.monotonic() + self.conf.publish_timeout
-        producer = None
         try:
             self.make_topic(topic, self.conf.publish_timeout)
-            producer = self._get_producer(deadline)
-            _send(producer, topic, records, deadline)
+            _send(self._get_producer(deadline), topic, records, deadline)
         except _TOO_LARGE as error:
             raise TooLarge(f"Kafka takes no record so large: {error}"
                            ) from error
         except (kafka_errors.KafkaError, ValueError) as error:
             self.failed(error)
-            if producer is not None and not getattr(
-                    error, "retriable", False):
-                self._discard(producer)
+            # Made sure of anew at the next attempt, if that is the reason.
+            self._topics.discard(topic)
             raise BusUnavailable(f"Kafka did not take the records: {error}"
                                  ) from error
         self.worked()
@@ -108,7 +105,12 @@ class KafkaBus(Bus):
         conf = self.conf
         timeout = int(conf.publish_timeout * 1000)
         return {
-            "acks": "all", "enable_idempotence": True,
+            # An idempotent producer of kafka-python 3.0.12 whose batch timed
+            # out under way never sends again and cannot be closed. With one
+            # request at a time retries keep the order, and what they repeat
+            # is recognised by its id.
+            "acks": "all", "enable_idempotence": False,
+            "max_in_flight_requests_per_connection": 1,
             "compression_type":
                 None if conf.compression == "none" else conf.compression,
             "linger_ms": kafka_options.LINGER_MS,
@@ -120,13 +122,6 @@ class KafkaBus(Bus):
             "delivery_timeout_ms": timeout,
             "request_timeout_ms": timeout - 100,
         }
-
-    def _discard(self, producer: kafka.KafkaProducer) -> None:
-        """Forget a producer whose error will not go away by itself."""
-        with self._lock:
-            if self._producer is producer:
-                self._producer = None
-        producer.close(timeout=0)
 
     def subscribe(self, topic: str, group: str,
                   watcher: Watcher | None = None) -> KafkaSubscription:
@@ -155,7 +150,11 @@ class KafkaBus(Bus):
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=self.conf.publish_timeout)
+            try:
+                producer.close(timeout=self.conf.publish_timeout)
+            except kafka_errors.KafkaTimeoutError as error:
+                # Their publishers were told that they were not taken.
+                LOG.info("records were left when the bus closed: %s", error)
 
     # What subscriptions need of the bus.
 

@@ -48,7 +48,9 @@ class Progress:
         self._moved_at = self._clock()
         for partition, offset in committed.items():
             if offset is not None:
-                self.committed[partition] = self._expected[partition] = offset
+                self.committed[partition] = offset
+                # Not where a watcher already sought another position.
+                self._expected.setdefault(partition, offset)
 
     def revoked(self, partitions: Iterable[int]) -> None:
         """These partitions are ours no longer."""
@@ -84,10 +86,19 @@ class Progress:
         """Return whether nothing came for so long."""
         return self._clock() - self._moved_at >= seconds
 
-    def behind(self, ends: Mapping[int, int]) -> bool:
-        """Return whether there are records that should have come."""
-        return any(self._expected.get(partition, end) < end
-                   for partition, end in ends.items())
+    def behind(self, ends: Mapping[int, tuple[int, int]]) -> bool:
+        """Return whether there are records that should have come.
+
+        :param ends: partition → (oldest offset, next offset to be written)
+        """
+        return any(max(oldest, self._expected.get(partition, oldest)) < end
+                   for partition, (oldest, end) in ends.items())
+
+    def lag(self, ends: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """Return partition → records not yet committed."""
+        return {partition: max(0, end - max(
+                    oldest, self.committed.get(partition, oldest)))
+                for partition, (oldest, end) in ends.items()}
 
 
 def check_size(place: int, record: Record, limit: int) -> None:

@@ -64,6 +64,8 @@ class KafkaSubscription(Subscription):
         self._consumer: kafka.KafkaConsumer | None = None
         self._thread: concurrent.futures.ThreadPoolExecutor | None = None
         self._calls: queue.SimpleQueue = queue.SimpleQueue()
+        self._busy = threading.RLock()
+        self._failure: BaseException | None = None
         self._fresh: set[int] = set()
         self._late: dict[TopicPartition, OffsetAndMetadata] | None = None
         self._paused = False
@@ -77,20 +79,22 @@ class KafkaSubscription(Subscription):
         return self._progress.gaps
 
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
-        if self._closing or self._bus.closed:
-            raise BusUnavailable("the subscription is closed")
-        try:
-            if self._consumer is None:
-                self._connect(timeout)
-            batches = self._aside(self._consumer.poll,
-                                  int(timeout * 1000), limit)
-            if self._fresh:
+        # The bus may be closed by one thread while another one polls.
+        with self._busy:
+            if self._closing or self._bus.closed:
+                raise BusUnavailable("the subscription is closed")
+            try:
+                if self._consumer is None:
+                    self._connect(timeout)
+                batches = self._aside(self._consumer.poll,
+                                      int(timeout * 1000), limit)
+                self._raise_failure(bool(batches))
                 self._learn()
-            self._watch(bool(batches))
-        except kafka_errors.KafkaError as error:
-            self._bus.failed(error)
-            raise BusUnavailable(f"Kafka cannot be polled: {error}"
-                                 ) from error
+                self._watch(bool(batches))
+            except kafka_errors.KafkaError as error:
+                self._bus.failed(error)
+                raise BusUnavailable(f"Kafka cannot be polled: {error}"
+                                     ) from error
         found = []
         for place, records in batches.items():
             partition = place.partition
@@ -131,18 +135,28 @@ class KafkaSubscription(Subscription):
         """
         running = self._thread.submit(function, *args, **named)
         running.add_done_callback(self._calls.put)
-        failure = None
         while True:
             call = self._calls.get()
             if call is running:
-                break
+                return running.result()
             try:
                 call()
-            except BaseException as error:  # the watcher's, for our caller
-                failure = error
-        if failure is not None:
-            raise failure
-        return running.result()
+            except BaseException as error:  # the watcher's; see below
+                self._failure = error
+
+    def _raise_failure(self, taken: bool) -> None:
+        """Raise what a watcher raised.
+
+        :param taken: there are records that our caller will not get
+        """
+        failure, self._failure = self._failure, None
+        if failure is None:
+            return
+        if taken:
+            # Begin again at the committed positions, or they were lost.
+            self._disconnect()
+            self._failure = None
+        raise failure
 
     def ask(self, call: Callable[[], None]) -> None:
         """Have the polling thread do something; return when it is done.
@@ -201,12 +215,18 @@ class KafkaSubscription(Subscription):
 
     def _learn(self) -> None:
         """Learn what the group had committed for new partitions."""
+        if not self._fresh:
+            return
         fresh, self._fresh = self._fresh, set()
-        self._progress.assigned({
-            partition: self._aside(self._consumer.committed,
-                                   self._place(partition),
-                                   timeout_ms=self._timeout_ms())
-            for partition in fresh})
+        try:
+            self._progress.assigned({
+                partition: self._aside(self._consumer.committed,
+                                       self._place(partition),
+                                       timeout_ms=self._timeout_ms())
+                for partition in fresh})
+        except kafka_errors.KafkaError:
+            # Not worth more than a gap unseen: there may be records in hand.
+            self._fresh |= fresh
 
     def _watch(self, moved: bool) -> None:
         """Make the consumer anew when it stands still without a reason."""
@@ -218,16 +238,14 @@ class KafkaSubscription(Subscription):
         if not self._progress.still_for(self._bus.conf.watchdog_seconds):
             return
         self._progress.rested()
-        places = self._consumer.assignment()
-        ends = self._aside(self._consumer.end_offsets, places,
-                           timeout_ms=self._timeout_ms()) if places else {}
-        if self._progress.behind({p.partition: n for p, n in ends.items()}):
+        if self._progress.behind(self._ends()):
             self.rebuilds += 1
             LOG.warning("group %s got no record of %s for %s seconds although"
                         " there are some; its consumer is made anew",
                         self._group, self._topic,
                         self._bus.conf.watchdog_seconds)
             self._disconnect()
+            self._raise_failure(False)
 
     def _disconnect(self) -> None:
         if self._consumer is None:
@@ -287,32 +305,34 @@ class KafkaSubscription(Subscription):
             self._consumer.resume(*self._consumer.paused())
 
     def lag(self) -> Mapping[int, int]:
-        places = self._consumer.assignment() if self._consumer else None
-        if not places or self._late is not None:
+        if self._consumer is None or self._late is not None:
             return {}
         try:
-            ends = self._aside(self._consumer.end_offsets, places,
-                               timeout_ms=self._timeout_ms())
-            known = self._progress.committed
-            starts = self._aside(
-                self._consumer.beginning_offsets,
-                [place for place in places if place.partition not in known],
-                timeout_ms=self._timeout_ms())
+            return self._progress.lag(self._ends())
         except kafka_errors.KafkaError as error:
             raise BusUnavailable(f"Kafka does not tell its ends: {error}"
                                  ) from error
-        return {place.partition: max(0, end - known.get(
-                    place.partition, starts.get(place, 0)))
-                for place, end in ends.items()}
+
+    def _ends(self) -> dict[int, tuple[int, int]]:
+        places = list(self._consumer.assignment())
+        if not places:
+            return {}
+        starts, ends = (
+            self._aside(ask, places, timeout_ms=self._timeout_ms())
+            for ask in (self._consumer.beginning_offsets,
+                        self._consumer.end_offsets))
+        return {place.partition: (starts[place], ends[place])
+                for place in places}
 
     def close(self) -> None:
         if self._closing:
             return
         self._closing = True
         self._bus.left(self)
-        self._disconnect()
-        if self._thread is not None:
-            self._thread.shutdown()
+        with self._busy:
+            self._disconnect()
+            if self._thread is not None:
+                self._thread.shutdown()
 
 
 class _Listener(AsyncConsumerRebalanceListener):

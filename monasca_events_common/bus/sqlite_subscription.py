@@ -145,6 +145,9 @@ class SqliteSubscription(Subscription):
     def _fetch(self, limit: int) -> list[Delivery]:
         ends = sqlite_log.ends(self._db, self._topic)
         found: list[Delivery] = []
+        # Kept aside until all is read: a fault on the way must not leave
+        # records behind that were read and not returned.
+        following: dict[int, int] = {}
         room = POLL_BYTES
         self._turn += 1
         ordered = sorted(self._next)
@@ -166,9 +169,10 @@ class SqliteSubscription(Subscription):
                 if room <= 0:
                     break
             rows.close()
-            self._next[partition] = start
+            following[partition] = start
             if len(found) >= limit or room <= 0:
                 break
+        self._next.update(following)
         return found
 
     def _jump(self, partition: int, oldest: int) -> int:

@@ -52,7 +52,7 @@ _COMPARISONS = ("gt", "gte", "lt", "lte")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Span:
-    """A range of text; ``operators`` are those of a term, low then high.
+    """A range of text.
 
     A bound of None is open. Traits' spans never leave the value's type.
     """

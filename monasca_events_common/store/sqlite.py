@@ -91,14 +91,8 @@ class SqliteStore(Store):
         :raises Misconfigured: it cannot be opened or is no store
         """
         self.conf = conf
-        sqlite_schema.create_file(conf.path)
-        connection = self._connect()
-        try:
-            sqlite_schema.prepare(connection, conf.path)
-        except BaseException:
-            connection.close()
-            raise
-        self._writer = Writer(connection)
+        self._writer = Writer(
+            sqlite_schema.open_file(conf.path, conf.busy_timeout))
         self._turn = threading.Lock()
         # As many readers as there were threads at once, each in use by one.
         self._readers: queue.SimpleQueue = queue.SimpleQueue()
@@ -267,7 +261,10 @@ class SqliteStore(Store):
             connection.set_progress_handler(None, 0)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            self._readers.put(connection)
+            if self._closed:
+                connection.close()
+            else:
+                self._readers.put(connection)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -188,6 +188,10 @@ def _match(condition: Condition) -> str | None:
 def _where(condition: Condition) -> tuple[str, list]:
     """Return the condition in SQL, which alone decides."""
     operator, values = condition.operator, list(condition.values)
+    spans = condition.spans
+    if condition.kind != FIELD:
+        values = [sqlite_rows.without_nul(value) for value in values]
+        spans = [_without_nul(span) for span in spans]
     if condition.name == "event_id" and condition.kind == FIELD \
             and operator in ("eq", "ne"):
         # The bare column, so that its index serves.
@@ -203,10 +207,17 @@ def _where(condition: Condition) -> tuple[str, list]:
         return (f"coalesce({expression} NOT IN ({_marks(values)}), 1)",
                 bound + values)
     if operator == "prefix":
-        parts = [f"substr({expression}, 1, ?) = ?" for _ in values]
-        return _any(parts), [item for value in values
-                             for item in (*bound, len(value), value)]
-    return _spans(condition.spans, expression, bound)
+        # Between a prefix and the prefix with the last of all characters.
+        return _spans([conditions.Span(value, True, value + chr(0x10FFFF),
+                                       True) for value in values],
+                      expression, bound)
+    return _spans(spans, expression, bound)
+
+
+def _without_nul(span: conditions.Span) -> conditions.Span:
+    return dataclasses.replace(
+        span, low=span.low and sqlite_rows.without_nul(span.low),
+        high=span.high and sqlite_rows.without_nul(span.high))
 
 
 def _spans(spans: Sequence[conditions.Span], expression: str,
@@ -245,4 +256,4 @@ def _expression(kind: str, name: str) -> tuple[str, list]:
         return sqlite_rows.COLUMNS[sqlite_rows.COLUMNS.index(name)], []
     if kind == TRAIT:
         return "json_extract(traits, ?)", [f'$."{name}"']
-    return _DIMENSION, [name]
+    return _DIMENSION, [sqlite_rows.without_nul(name)]

@@ -91,8 +91,7 @@ def row(document: Document) -> Row:
         project_id=document.project_id,
         event_type=document.event_type,
         columns=(key, time, *fields,
-                 orjson.dumps(traits).decode() if traits else None,
-                 orjson.dumps(dimensions).decode() if dimensions else None,
+                 _json(traits), _json(dimensions),
                  document.value),
         terms=" ".join(terms),
         traits=_texts(index, "trait_types"))
@@ -108,11 +107,17 @@ def needles(kind: str, name: str, value: str) -> list[str]:
     :param value: as a condition has it, so a trait's is encoded
     """
     if kind == TRAIT and value[:1] == "d":
-        return words([value[1:]])
+        return _whole(value[1:])
     if kind == FIELD and name in _WORD_FIELDS:
-        return words([value])
+        return _whole(value)
     letter = {FIELD: "f", TRAIT: "t", DIMENSION: "d"}[kind]
     return [term(letter + name, value)]
+
+
+def _whole(value: str) -> list[str]:
+    # The parts of a word add work and no sharpness to the word itself.
+    found = words([value])
+    return [value.lower()] if value.lower() in found else found
 
 
 def identity(event_id: str) -> bytes | str:
@@ -125,6 +130,14 @@ def identity(event_id: str) -> bytes | str:
 def project_term(project: int) -> str:
     """Return the term that every event of a project has."""
     return f"=p{project}"
+
+
+def without_nul(text: str) -> str:
+    """Return the text as it stands in a JSON column.
+
+    SQLite's JSON functions take NUL for the end of a text.
+    """
+    return text.replace("\0", "\ue000") if "\0" in text else text
 
 
 def word_term(word: str) -> str:
@@ -179,6 +192,16 @@ def _dimensions(event: dict) -> dict[str, str]:
         return {}
     return {name: value for name, value in found.items()
             if type(value) is str}
+
+
+def _json(pairs: dict[str, str]) -> str | None:
+    if not pairs:
+        return None
+    text = orjson.dumps(pairs).decode()
+    if "\\u0000" in text:
+        text = orjson.dumps({without_nul(name): without_nul(value)
+                             for name, value in pairs.items()}).decode()
+    return text
 
 
 def _text(value) -> str | None:

@@ -53,7 +53,7 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_identity ON events (event_id, project);
 CREATE INDEX events_in_time ON events (project, id, event_type);
 CREATE TABLE periods (
-    period INTEGER PRIMARY KEY,
+    period INTEGER PRIMARY KEY AUTOINCREMENT,
     first INTEGER NOT NULL,
     past INTEGER NOT NULL);
 CREATE TABLE trait_types (
@@ -86,8 +86,8 @@ def unavailable(error: sqlite3.Error) -> StoreUnavailable:
     return StoreUnavailable(f"the SQLite store cannot go on: {error} ({name})")
 
 
-def create_file(path: str) -> None:
-    """Make sure that the file is there, readable by its owner only."""
+def _create_file(path: str) -> None:
+    # Readable by its owner only; SQLite gives its other files the same mode.
     try:
         folder = os.path.dirname(os.path.abspath(path))
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -111,30 +111,45 @@ def connect(path: str, busy_timeout: float) -> sqlite3.Connection:
     return connection
 
 
-def prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Create or check the tables; raise Misconfigured where that is vain."""
+def open_file(path: str, busy_timeout: float) -> sqlite3.Connection:
+    """Return a connection to a file that is a store, making it one if new.
+
+    :raises Misconfigured: it cannot be opened or is something else
+    """
+    _create_file(path)
+    connection = None
+    try:
+        connection = connect(path, busy_timeout)
+        _prepare(connection, path)
+        return connection
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise unavailable(error) from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise Misconfigured(f"[sqlite_store] path {path!r} is not a "
+                                f"sound SQLite database: {error}") from None
+        raise
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
     try:
         connection.execute("CREATE VIRTUAL TABLE temp.probe USING fts5(x)")
         connection.execute("DROP TABLE temp.probe")
     except sqlite3.OperationalError:
         raise Misconfigured("this Python's SQLite has no FTS5, which the "
                             "SQLite store needs") from None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA journal_size_limit=67108864")
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA journal_size_limit=67108864")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            _create(connection, path)
-            connection.execute("SELECT max(id) FROM events").fetchone()
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-    except sqlite3.OperationalError as error:
-        raise unavailable(error) from error
-    except sqlite3.DatabaseError as error:
-        raise Misconfigured(f"[sqlite_store] path {path!r} is not a sound "
-                            f"SQLite database: {error}") from None
+        _create(connection, path)
+        connection.execute("SELECT max(id) FROM events").fetchone()
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _create(connection: sqlite3.Connection, path: str) -> None:

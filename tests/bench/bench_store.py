@@ -19,7 +19,9 @@ something on any machine. Run as ``python -m tests.bench.bench_store``.
 
 import argparse
 from collections.abc import Iterator, Sequence
+import concurrent.futures
 import datetime
+import itertools
 import json
 import os
 import random
@@ -231,6 +233,9 @@ def main(arguments: Sequence[str]) -> int:
                         choices=("sqlite", "elasticsearch"))
     parser.add_argument("--url", default="http://127.0.0.1:9200",
                         help="where Elasticsearch answers")
+    parser.add_argument("--layout", default="pooled",
+                        choices=("tenant", "pooled"),
+                        help="layout of the indices in Elasticsearch")
     parser.add_argument("--file", help="SQLite file to build once and keep")
     options = parser.parse_args(arguments)
     count = 20_000 if options.short else options.events
@@ -246,33 +251,32 @@ def main(arguments: Sequence[str]) -> int:
             store = opened("sqlite", path=path)
         else:
             store = opened("elasticsearch", hosts=[options.url],
-                           index_name="bench")
-        result.update(_filled(store, count))
+                           index_name=f"bench_{options.layout}_{count}",
+                           layout=options.layout, replicas=0)
+            result["layout"] = options.layout
+        result.update(_filled(store, count, 1 if options.driver == "sqlite"
+                              else 2))
         result.update(queries(store, sample))
         store.close()
     print(json.dumps(result))
     return 0
 
 
-def _filled(store, count: int) -> dict:
-    """Write the events unless the last of them is there."""
-    last: list[Document] = []
+def _filled(store, count: int, workers: int) -> dict:
+    """Write the events unless an earlier run left them."""
     taken = 0.0
-    pending: list[Document] = []
-    for one in documents(count):
-        pending.append(one)
-        if len(pending) == 10 * _BATCH:
+    made = documents(count)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        while pending := list(itertools.islice(made, 20 * _BATCH)):
+            size = _BATCH * workers ** 2
+            parts = [pending[begin:begin + size]
+                     for begin in range(0, len(pending), size)]
             begun = time.perf_counter()
-            if store.write(pending[:1]).repeated:
-                # An earlier run left its events: look no further.
-                return {}
-            store.write(pending[:_BATCH])
-            for begin in range(_BATCH, len(pending), _BATCH):
-                store.write(pending[begin:begin + _BATCH])
+            results = list(pool.map(store.write, parts))
             taken += time.perf_counter() - begun
-            last, pending = pending, []
-    del last
-    return {"filled_per_second": round(count / taken)} if taken else {}
+            if sum(one.repeated for one in results) == len(pending):
+                return {}
+    return {"filled_per_second": round(count / taken)}
 
 
 if __name__ == "__main__":

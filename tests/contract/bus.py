@@ -267,6 +267,70 @@ class BusContract(abc.ABC):
         subscription.seek({partition: start + 9, 4095: 7})
         self.assertEqual([9], numbers(collect(subscription, 1)))
 
+    def test_a_watcher_may_seek_when_it_is_told_of_partitions(self):
+        """As who keeps positions elsewhere does, to begin there."""
+        self.bus.publish(self.topic, [record(n) for n in range(10)])
+        first = self.subscribe()
+        found = collect(first, 10)
+        first.commit(positions(found))
+        first.close()
+
+        class Seeking(Ownership):
+            def assigned(self, partitions):
+                super().assigned(partitions)
+                second.seek({found[6].partition: found[6].offset})
+
+        second = self.subscribe(watcher=Seeking())
+        self.assertEqual([6, 7, 8, 9], numbers(collect(second, 4)))
+
+    def test_a_seek_before_the_first_record_counts(self):
+        watcher = Ownership()
+        subscription = self.subscribe(watcher=watcher)
+        self.bus.publish(self.topic, [record(n) for n in range(10)])
+        other = self.subscribe("other")
+        found = collect(other, 10)
+        while not watcher.partitions:
+            subscription.pause()
+            subscription.poll(10, 0.1)
+        subscription.seek({found[4].partition: found[4].offset})
+        subscription.resume()
+        self.assertEqual([4, 5, 6, 7, 8, 9], numbers(collect(subscription, 6)))
+
+    def test_what_a_watcher_raises_reaches_the_caller_of_poll(self):
+        class Failing(Ownership):
+            def assigned(self, partitions):
+                raise ZeroDivisionError
+
+        subscription = self.subscribe(watcher=Failing())
+        with self.assertRaises(ZeroDivisionError):
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline:
+                subscription.poll(1, 0.5)
+
+    def test_a_watcher_that_raises_costs_no_record(self):
+        self.publish(40)
+
+        class FailingOnce(Ownership):
+            def assigned(self, partitions):
+                super().assigned(partitions)
+                if len(self.told) == 1:
+                    raise ZeroDivisionError
+
+        subscription = self.subscribe(watcher=FailingOnce())
+        with self.assertRaises(ZeroDivisionError):
+            collect(subscription, 40)
+        found = collect(subscription, 40)
+        self.assertEqual(list(range(40)), sorted(numbers(found)))
+
+    def test_closing_the_bus_ends_a_poll_in_another_thread(self):
+        bus = self.open_bus()
+        subscription = bus.subscribe(self.topic, "persister")
+        subscription.poll(1, 0.5)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            polling = pool.submit(collect, subscription, 1)
+            bus.close()
+            self.assertIsInstance(polling.exception(), BusUnavailable)
+
     def test_pause_returns_nothing_and_keeps_the_membership(self):
         watcher = Ownership()
         subscription = self.subscribe(watcher=watcher)

@@ -15,6 +15,7 @@
 The module has a Kafka of its own, because the tests stop and kill it.
 """
 
+import abc
 import json
 import os
 import pathlib
@@ -175,6 +176,10 @@ class KafkaContract(contract.BusContract):
         self.assertEqual([6, 7, 8, 9], contract.numbers(again))
         self.assertEqual(1, second.gaps)
 
+    @abc.abstractmethod
+    def stall(self, subscription) -> None:
+        """Make the client deliver nothing, as its faults once did."""
+
     def remove_before(self, partition: int, offset: int) -> None:
         from kafka import KafkaAdminClient
         from kafka import TopicPartition
@@ -184,6 +189,22 @@ class KafkaContract(contract.BusContract):
                 {TopicPartition(self.topic, partition): offset})
         finally:
             admin.close()
+
+    def test_a_consumer_that_stands_still_is_made_anew(self):
+        """Nothing is lost, and the watcher knows."""
+        bus = self.open_bus(watchdog_seconds=1.0)
+        watcher = contract.Ownership()
+        subscription = self.subscribe(watcher=watcher, bus=bus)
+        self.publish(10)
+        subscription.commit(contract.positions(
+            contract.collect(subscription, 10)))
+        self.stall(subscription)
+        self.publish(10, first=10)
+        self.assertEqual(set(range(10, 20)), set(contract.numbers(
+            contract.collect(subscription, 10))))
+        self.assertEqual(1, subscription.rebuilds)
+        self.assertEqual(self.PARTITIONS, len(watcher.partitions))
+        self.assertIn(("revoked", (0, 1, 2, 3)), watcher.told)
 
     def test_both_drivers_put_a_key_in_the_same_partition(self):
         keys = {}
@@ -242,9 +263,17 @@ class TestKafkaBus(KafkaContract, unittest.TestCase):
     driver = KafkaBus
     name = "kafka"
 
+    def stall(self, subscription) -> None:
+        consumer = subscription._consumer
+        consumer.pause(*consumer.assignment())
+
 
 class TestConfluentBus(KafkaContract, unittest.TestCase):
     """By confluent-kafka."""
 
     driver = ConfluentBus
     name = "confluent"
+
+    def stall(self, subscription) -> None:
+        consumer = subscription._consumer
+        consumer.pause(consumer.assignment())

@@ -12,7 +12,6 @@
 
 """RabbitMQ: one node with its own epmd, away from the system's broker."""
 
-import os
 import pathlib
 import struct
 from collections.abc import Mapping, Sequence
@@ -72,7 +71,7 @@ class Rabbitmq(Server):
                 "username": "guest", "password": "guest", "vhost": "/",
                 "node": _node(instance),
                 "ctl": {"argv": [f"{_PROGRAMS}/rabbitmqctl"],
-                        "env": {"PATH": os.environ.get("PATH", os.defpath),
+                        "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                                 "LANG": "C.UTF-8", **environment(instance)}}}
 
 

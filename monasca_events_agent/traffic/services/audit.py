@@ -61,12 +61,14 @@ def secret(life: Life) -> Scenario:
 
 def _http(life: Life, half: str, method: str, action: str, path: str,
           code: int | None, resource_id: str | None) -> list[Notification]:
+    # A collection is named where the thing has no id yet.
+    resource_id = resource_id or "secrets"
     body = record(
         life, action=action, project_id=life.tenant.project_id,
         observer="service/security/keymanager",
         outcome="pending" if code is None else "success",
         target={"typeURI": "service/security/keymanager/secrets",
-                "id": resource_id or "secrets", "name": "barbican"},
+                "id": resource_id, "name": "barbican"},
         requestPath=path, tags=["correlation_id?value=" + life.request_id])
     if code is not None:
         body["reason"] = {"reasonType": "HTTP", "reasonCode": str(code)}

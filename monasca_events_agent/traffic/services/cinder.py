@@ -65,13 +65,12 @@ class Volume:
             resource_id=self.volume_id)
 
     def create(self) -> Generator[Step, None, str]:
-        fate = self.life.fate = self.life.throw()
-        yield self.say("create", "start"), self.life.about(3)
-        if fate == "end":
-            self.status, self.launched_at = "available", self.life.now
-        if fate != "never":
-            yield self.say("create", fate), self.life.about(10)
-        return fate
+        def say(edge):
+            if edge == "end":
+                self.status, self.launched_at = "available", self.life.now
+            return self.say("create", edge)
+
+        return (yield from self.life.operation(say, 3, rest=10))
 
     def delete(self) -> Generator[Step, None, str]:
         self.status = "deleting"

@@ -54,8 +54,10 @@ _PAYLOADS = {"create": ("InstanceCreatePayload", "1.13"),
              "volume_attach": ("InstanceActionVolumePayload", "1.7"),
              "volume_detach": ("InstanceActionVolumePayload", "1.7")}
 
-#: Notifications of nova-api rather than of nova-compute.
-_FROM_API = ("update",)
+#: Legacy notifications that tell the addresses.
+_WITH_ADDRESSES = ("resize", "finish_resize", "resize.confirm",
+                   "live_migration.pre", "live_migration._post",
+                   "live_migration.post.dest")
 
 _FAULTS = (
     ("BuildAbortException", "Build of instance {} aborted: Volume {} did not "
@@ -123,8 +125,6 @@ class Server:
                                  self.volumes[0] if self.volumes else "-")
 
     def _say_legacy(self, operation, name, fault, extra):
-        service = "api" if operation in _FROM_API else "compute"
-        host = self.host or clouds.CONTROLLER
         payload = {
             **self._common(), "instance_id": self.instance_id,
             "hostname": self.name, "instance_type": self.flavor.name,
@@ -141,8 +141,9 @@ class Server:
             "image_ref_url": f"http://glance:9292/images/{self.image_id}",
             "state": self.state, "state_description": self.task or "",
             "progress": "", "access_ip_v4": None, "access_ip_v6": None,
-            "image_meta": {"min_ram": "0", "disk_format": "qcow2",
-                           "container_format": "bare",
+            "image_meta": {"kernel_id": "nokernel", "ramdisk_id": "nokernel",
+                           "architecture": "x86_64", "min_ram": "0",
+                           "disk_format": "qcow2", "container_format": "bare",
                            "min_disk": str(self.flavor.disk_gb),
                            "base_image_ref": self.image_id},
             "metadata": {}, **(extra or {})}
@@ -150,6 +151,8 @@ class Server:
             payload["image_name"] = self.image_name
         if name == "create.end":
             payload.update(message="Success", fixed_ips=[self._fixed_ip()])
+        if name.rpartition(".")[0] in _WITH_ADDRESSES:
+            payload["fixed_ips"] = [self._fixed_ip()]
         if fault:
             payload.update(
                 code=500, message=fault[1],
@@ -157,24 +160,18 @@ class Server:
                                "class": fault[0]}))
         return self.life.say(
             "nova", f"compute.instance.{name}", payload,
-            publisher_id=f"{service}.{host}",
+            publisher_id=f"compute.{self.host or clouds.CONTROLLER}",
             priority="ERROR" if fault else "INFO",
             resource_id=self.instance_id)
 
     def _say_versioned(self, operation, name, fault, extra):
-        life, flavor = self.life, self.flavor
+        life = self.life
         kind, version = _PAYLOADS.get(operation,
                                       ("InstanceActionPayload", "1.8"))
         data = {
             **self._common(), "uuid": self.instance_id,
             "display_description": None, "host_name": self.name,
-            "flavor": _object("FlavorPayload", "1.4", {
-                "flavorid": str(flavor.number), "name": flavor.name,
-                "memory_mb": flavor.memory_mb, "vcpus": flavor.vcpus,
-                "root_gb": flavor.disk_gb, "ephemeral_gb": 0, "swap": 0,
-                "rxtx_factor": 1.0, "vcpu_weight": 0, "disabled": False,
-                "is_public": True, "extra_specs": {}, "projects": None,
-                "description": None}),
+            "flavor": _flavor(self.flavor),
             "image_uuid": self.image_id, "key_name": None,
             "created_at": _zulu(self.created_at),
             "launched_at": _zulu(self.launched_at),
@@ -194,6 +191,7 @@ class Server:
                     "address": self.address,
                     "device_name": f"tap{self.port_id[:11]}"})],
             "metadata": {}, "locked": False, "locked_reason": None,
+            "shares": [],
             "auto_disk_config": "MANUAL", "request_id": life.request_id,
             "action_initiator_user": life.user.user_id,
             "action_initiator_project": life.tenant.project_id,
@@ -203,12 +201,10 @@ class Server:
                 "exception_message": fault[1],
                 "traceback": f"Traceback (most recent call last):\n"
                              f"nova.exception.{fault[0]}: {fault[1]}\n"})}
-        if extra and "volume_id" in extra:
-            data["volume_id"] = extra["volume_id"]
-        service = "api" if operation in _FROM_API else "compute"
+        data.update(self._more(operation, extra or {}))
         return life.say(
             "nova", f"instance.{name}", _object(kind, version, data),
-            publisher_id=f"nova-{service}:{self.host or clouds.CONTROLLER}",
+            publisher_id=f"nova-compute:{self.host or clouds.CONTROLLER}",
             priority="ERROR" if fault else "INFO",
             resource_id=self.instance_id)
 
@@ -220,6 +216,32 @@ class Server:
                 "node": self.host, "availability_zone": "nova",
                 "os_type": None, "architecture": "x86_64", "kernel_id": "",
                 "ramdisk_id": ""}
+
+    def _more(self, operation, extra) -> dict:
+        """Return what only some versioned payloads have."""
+        if operation == "create":
+            return {"keypairs": [], "tags": [], "instance_name":
+                    f"instance-{self.instance_id[:8]}",
+                    "trusted_image_certificates": None}
+        if operation == "resize_prep":
+            return {"new_flavor": _flavor(self.flavor)}
+        if operation == "snapshot":
+            return {"snapshot_image_id": extra.get("image_id")}
+        if operation in ("volume_attach", "volume_detach"):
+            return {"volume_id": extra["volume_id"]}
+        if operation not in ("update", "exists"):
+            return {}
+        period = _object("AuditPeriodPayload", "1.0", {
+            "audit_period_beginning": _zulu(self.life.now.replace(
+                minute=0, second=0)),
+            "audit_period_ending": _zulu(self.life.now)})
+        if operation == "exists":
+            return {"audit_period": period}
+        return {"audit_period": period, "old_display_name": None, "tags": [],
+                "state_update": _object("InstanceStateUpdatePayload", "1.0", {
+                    "old_state": extra["old_state"], "state": self.state,
+                    "old_task_state": extra["old_task_state"],
+                    "new_task_state": extra["new_task_state"]})}
 
     def _fixed_ip(self) -> dict:
         return {"version": 4, "address": self.address, "label": "private",
@@ -245,6 +267,16 @@ def schedule(vm: Server, edge: str) -> list[Notification]:
                     "availability_zone": "nova", "numa_topology": None}}},
         publisher_id=f"scheduler.{clouds.CONTROLLER}",
         resource_id=vm.instance_id)
+
+
+def _flavor(flavor: clouds.Flavor) -> dict:
+    return _object("FlavorPayload", "1.4", {
+        "flavorid": str(flavor.number), "name": flavor.name,
+        "memory_mb": flavor.memory_mb, "vcpus": flavor.vcpus,
+        "root_gb": flavor.disk_gb, "ephemeral_gb": 0, "swap": 0,
+        "rxtx_factor": 1.0, "vcpu_weight": 0, "disabled": False,
+        "is_public": True, "extra_specs": {}, "projects": None,
+        "description": None})
 
 
 def _object(name: str, version: str, data: Mapping) -> dict:

@@ -45,29 +45,37 @@ def _create(life, vm, port):
     yield from life.operation(lambda edge: nova.schedule(vm, edge), 0.4,
                               rest=0.3, may_fail=False)
     vm.place()
-    fate = life.fate = life.throw()
+
+    def say(edge):
+        if edge == "end":
+            vm.state, vm.task, vm.power = "active", None, "running"
+            vm.launched_at = life.now
+        elif edge == "error":
+            vm.state = "error"
+        return vm.say("create", edge)
+
+    def within(fate):
+        yield _update(vm, "networking"), 0.2
+        yield port.say("create", "start"), life.about(0.3)
+        yield port.say("create", "end"), life.about(1)
+        yield _update(vm, "spawning"), 0.1
+        yield port.say("update", "start"), life.about(0.3)
+        port.host = vm.host
+        yield port.say("update", "end"), life.about(10)
+
     vm.task = ""
-    yield vm.say("create", "start"), life.about(1)
-    vm.task = "networking"
-    yield vm.say("update", extra={"old_state": "building",
-                                  "new_task_state": "networking"}), 0.2
-    yield port.say("create", "start"), life.about(0.3)
-    yield port.say("create", "end"), life.about(1)
-    vm.task = "spawning"
-    yield vm.say("update", extra={"old_state": "building",
-                                  "new_task_state": "spawning"}), 0.1
-    yield port.say("update", "start"), life.about(0.3)
-    port.host = vm.host
-    yield port.say("update", "end"), life.about(10)
-    life.fate = "end"
-    if fate == "end":
-        vm.state, vm.task, vm.power = "active", None, "running"
-        vm.launched_at = life.now
-    if fate == "error":
-        vm.state = "error"
-    if fate != "never":
-        yield vm.say("create", fate), life.about(60)
-    return fate
+    return (yield from life.operation(say, 1, rest=60, within=within))
+
+
+def _update(vm, task):
+    """A step of a task, as nova tells it."""
+    before, vm.task = vm.task or None, task
+    now = vm.life.now.replace(tzinfo=None)
+    return vm.say("update", extra={
+        "old_state": vm.state, "old_task_state": before,
+        "new_task_state": task, "audit_period_ending": now.isoformat(),
+        "audit_period_beginning": now.replace(
+            day=1, hour=0, minute=0, second=0, microsecond=0).isoformat()})
 
 
 def _resize(life, vm):
@@ -132,7 +140,8 @@ def _snapshot(life, vm):
     vm.task = "image_snapshot"
     fate = yield from life.operation(
         lambda edge: vm.say("snapshot", edge,
-                            {"snapshot_image_name": image.name}), 20, rest=1)
+                            {"snapshot_image_name": image.name,
+                             "image_id": image.image_id}), 20, rest=1)
     vm.task = None
     if fate == "end":
         yield from image.upload()
@@ -146,24 +155,30 @@ def _volume(life, vm):
     if fate != "end":
         return "end"
     volume.server_id = vm.instance_id
-    yield volume.say("attach", "start"), life.about(0.5)
     extra = {"volume_id": volume.volume_id}
-    fate = yield from life.operation(
-        lambda edge: vm.say("volume_attach", edge, extra), 2, rest=0.2)
-    volume.status = "in-use" if fate == "end" else "available"
-    if fate == "end":
-        vm.volumes.append(volume.volume_id)
-        yield volume.say("attach", "end"), life.about(120)
+
+    def change(operation, status):
+        def within(fate):
+            if fate != "end":
+                return
+            yield volume.say(operation, "start"), life.about(0.5)
+            volume.status = status
+            yield volume.say(operation, "end"), life.about(1)
+
+        return life.operation(
+            lambda edge: vm.say(f"volume_{operation}", edge, extra), 1,
+            rest=120, within=within)
+
+    vm.volumes.append(volume.volume_id)
+    fate = yield from change("attach", "in-use")
+    if fate != "end":
+        vm.volumes.remove(volume.volume_id)
     if fate != "end" or life.chance(0.4):
         return fate
     life.new_request()
-    yield volume.say("detach", "start"), life.about(0.5)
-    fate = yield from life.operation(
-        lambda edge: vm.say("volume_detach", edge, extra), 1, rest=0.2)
+    fate = yield from change("detach", "available")
     if fate == "end":
         vm.volumes.remove(volume.volume_id)
-        volume.status = "available"
-        yield volume.say("detach", "end"), life.about(5)
         yield from volume.delete()
     return fate
 
@@ -210,15 +225,17 @@ def _audit(life, vm):
 
 
 def _delete(life, vm, port):
+    def say(edge):
+        if edge == "end":
+            vm.state, vm.task, vm.power = "deleted", None, "pending"
+        return vm.say("delete", edge)
+
+    def within(fate):
+        yield from life.operation(lambda edge: vm.say("shutdown", edge), 3,
+                                  rest=0.3, may_fail=False)
+        yield port.say("delete", "start"), life.about(0.3)
+        yield port.say("delete", "end"), life.about(0.5)
+        vm.terminated_at = vm.deleted_at = life.now
+
     vm.task = "deleting"
-    fate = life.fate = life.throw()
-    yield vm.say("delete", "start"), life.about(0.5)
-    yield from life.operation(lambda edge: vm.say("shutdown", edge), 3,
-                              rest=0.3, may_fail=False)
-    yield port.say("delete", "start"), life.about(0.3)
-    yield port.say("delete", "end"), life.about(0.5)
-    vm.terminated_at = vm.deleted_at = life.now
-    if fate == "end":
-        vm.state, vm.task, vm.power = "deleted", None, "pending"
-    if fate != "never":
-        yield vm.say("delete", fate), 1.0
+    yield from life.operation(say, 0.5, rest=1, within=within)

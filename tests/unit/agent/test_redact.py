@@ -88,11 +88,18 @@ PLACES = [
     {"request": '{"user_data": "{0}"} and something that is no JSON'},
     {"body": "<server adminPass='x'><adminPass>{0}</adminPass></server>"},
     {"note": "token gAAAAABk{0}" + "x" * 40},
+    {"path": "/v1/AUTH_p/c/o?temp_url_sig={0}&temp_url_expires=1"},
+    {"url": "https://s3/i?X-Amz-Signature={0}"},
+    {"log": "users:\n- token: {0}\n"},
     {"note": PEM},
     {"public": "eyJhbGciOiJIUzI1NiJ9.eyJz{0}.c2lnbmF0dXJl"},
     {"list": ["AKIAIOSFODNN7EXAMPLE {0}", {"secretKey": "{0}"}],
      "_pass": "{0}"},
 ]
+
+
+def lines(name: str) -> list[str]:
+    return (SAMPLES / name).read_text().splitlines()
 
 
 def plant(value, canary: str):
@@ -142,6 +149,14 @@ class TestCanaries(unittest.TestCase):
                         raw.encode("utf-8", "surrogateescape"))
                     self.assertNotIn(canary.encode(), masked)
 
+    def test_a_secrets_body_in_a_request_is_masked_in_dead_letters(self):
+        raw = json.dumps({"event_type": "audit.http.request",
+                          "payload": {"payload": "CANARY", "a": 1}})
+        for text in (raw, raw[:-1]):
+            masked = redact.redact_bytes(text.encode())
+            self.assertNotIn(b"CANARY", masked)
+            self.assertIn(b'"a"', masked)
+
     def test_a_cut_secret_does_not_survive_the_cut(self):
         raw = json.dumps({"payload": {"a": 1, "user_data": "CANARY" * 9}})
         for end in range(raw.index("CANARY") + 6, len(raw)):
@@ -169,7 +184,7 @@ class TestTokensInPayloads(unittest.TestCase):
     @unittest.skipUnless(SAMPLES.exists(), f"{SAMPLES} is not here")
     def test_no_captured_notification_keeps_its_token(self):
         tokens = 0
-        for line in (SAMPLES / "wire-captured.jsonl").open():
+        for line in lines("wire-captured.jsonl"):
             found = json.loads(line)
             tokens += "fake-token-" in line
             done = redact.redact(found["payload"])
@@ -184,7 +199,7 @@ class TestTokensInPayloads(unittest.TestCase):
     def test_captured_notifications_lose_nothing_but_secrets(self):
         allowed = ("_context", "ctxt", "connection_info", "_obj_transport_url",
                    "_obj_database_connection")
-        for line in (SAMPLES / "wire-captured.jsonl").open():
+        for line in lines("wire-captured.jsonl"):
             done = redact.redact(json.loads(line)["payload"])
             for path in done.redacted:
                 self.assertIn(path.rsplit(".", 1)[-1], allowed)
@@ -254,8 +269,9 @@ class TestHostileText(unittest.TestCase):
     def test_long_hostile_texts_are_read_in_one_go(self):
         # Quadratic patterns would take minutes on these, not a moment.
         for text in ("eyJ-" * 60000, "password" * 30000, "_" * 200000
-                     + "password", "a.a" * 80000 + "://", "://:" + "a" * 200000,
-                     "-----BEGIN " + "A" * 200000, "<a" * 100000,
+                     + "password", "a.a" * 80000 + "://",
+                     "://:" + "a" * 200000, "-----BEGIN " + "A" * 200000,
+                     "<a" * 100000,
                      "\\" * 200000 + "\"", '"' * 200000, "'a':" * 60000,
                      "[" * 100000, "{" * 900 + '"', "--password " * 20000,
                      "token: " * 40000):

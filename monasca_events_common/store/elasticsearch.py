@@ -1,0 +1,342 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The distributed store: Elasticsearch 8, by its official client.
+
+One index per tenant and period, or one per period that all share. What has
+to hold for the events of a project is put together in ``_scope`` alone. It
+never asks for the server's version: some distributions do not answer that.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+import dataclasses
+
+from oslo_config import cfg
+import orjson
+
+from monasca_events_common.errors import EventsError
+from monasca_events_common.errors import NotFound
+from monasca_events_common.errors import Rejected
+from monasca_events_common.errors import StoreUnavailable
+from monasca_events_common.health import Health
+from monasca_events_common.query import Query
+from monasca_events_common.store import Aggregation
+from monasca_events_common.store import ALL
+from monasca_events_common.store import Bucket
+from monasca_events_common.store import Document
+from monasca_events_common.store import elasticsearch_client
+from monasca_events_common.store import elasticsearch_query as translation
+from monasca_events_common.store.elasticsearch_indices import Indices
+from monasca_events_common.store.elasticsearch_indices import Layout
+from monasca_events_common.store.elasticsearch_write import Writer
+from monasca_events_common.store import Page
+from monasca_events_common.store import periods
+from monasca_events_common.store import Store
+from monasca_events_common.store import Trait
+from monasca_events_common.store import WriteResult
+
+# Events that one request of a purge in a shared index finds and removes.
+_PURGED_AT_ONCE = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where a project's events are, and which of the events there."""
+
+    target: str
+    condition: dict
+    routing: str | None
+
+
+class ElasticsearchStore(Store):
+    """Events in Elasticsearch."""
+
+    GROUP = "elasticsearch"
+    OPTS = [
+        cfg.ListOpt("hosts", default=["http://127.0.0.1:9200"],
+                    help="URLs of the Elasticsearch nodes. Requests are "
+                         "spread over them."),
+        cfg.StrOpt("username",
+                   help="Name with which the service signs in to "
+                        "Elasticsearch, if it asks for one."),
+        cfg.StrOpt("password", secret=True,
+                   help="Password that belongs to the username."),
+        cfg.StrOpt("api_key", secret=True,
+                   help="API key with which the service signs in to "
+                        "Elasticsearch, instead of name and password."),
+        cfg.StrOpt("ca_file",
+                   help="File with the certificates of the authorities that "
+                        "may have signed the nodes' certificates. The "
+                        "system's are used if it is not set."),
+        cfg.BoolOpt("verify", default=True,
+                    help="Whether the nodes' certificates are checked. "
+                         "Without it anybody in between can read and forge "
+                         "events."),
+        cfg.StrOpt("index_name", default="events",
+                   regex=r"[a-z][a-z0-9_]{0,31}",
+                   help="What the names of indices, aliases and the index "
+                        "template begin with."),
+        cfg.StrOpt("layout", default="tenant", choices=("tenant", "pooled"),
+                   help="Whether each tenant has indices of its own "
+                        "(tenant), or all share one index a period (pooled), "
+                        "which keeps thousands of small tenants below "
+                        "Elasticsearch's limit of shards a node. It must "
+                        "not change once events are stored."),
+        cfg.StrOpt("period", default="month", choices=periods.PERIODS,
+                   help="Span of time that one index holds. Whole indices "
+                        "are removed when their events are too old: days "
+                        "suit a retention of weeks, months one of years. It "
+                        "must not change once events are stored, or repeats "
+                        "of them are stored twice."),
+        cfg.StrOpt("project_id_expression",
+                   default="[0-9a-f]{32}|"
+                           "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+                   help="Regular expression that a project id has to match "
+                        "as a whole to become part of an index name. Events "
+                        "of other projects are rejected."),
+        cfg.IntOpt("shards", default=1, min=1, max=1024,
+                   help="Primary shards of a new index."),
+        cfg.IntOpt("replicas", default=1, min=0, max=100,
+                   help="Copies of each shard of a new index, besides the "
+                        "primary. Without one, events are lost with the "
+                        "node that holds them."),
+        cfg.StrOpt("refresh_interval", default="1s",
+                   regex=r"[0-9]+(ms|s|m)|-1",
+                   help="Time after which stored events can be searched, in "
+                        "Elasticsearch's notation. A longer one makes "
+                        "storing cheaper. It applies to new indices."),
+        cfg.IntOpt("bulk_bytes", default=5 * 1024 * 1024, min=64 * 1024,
+                   mutable=True,
+                   help="Bytes of one bulk request at most; a larger event "
+                        "is sent alone. Two requests of more than 6 MB at "
+                        "once can exceed the memory of a node with a heap "
+                        "of 1 GB."),
+        cfg.FloatOpt("timeout", default=30.0, min=0.1,
+                     help="Seconds that a request may take before it fails "
+                          "as unavailable."),
+        cfg.FloatOpt("query_timeout", default=5.0, min=0.01, mutable=True,
+                     help="Seconds after which Elasticsearch stops a search, "
+                          "which is then refused as too costly."),
+        cfg.IntOpt("max_retries", default=2, min=0,
+                   help="Times that a request is sent again, to another node "
+                        "if there is one, when a connection fails."),
+        cfg.IntOpt("write_attempts", default=3, min=0, mutable=True,
+                   help="Times that events which Elasticsearch did not take "
+                        "for now are sent again before the whole batch "
+                        "fails as unavailable."),
+        cfg.FloatOpt("retry_wait", default=0.25, min=0, mutable=True,
+                     help="Seconds before events are sent again for the "
+                          "first time; each further wait is twice as long."),
+    ]
+
+    def __init__(self, conf) -> None:
+        """Prepare a client; Elasticsearch itself may come up later.
+
+        :param conf: the group ``[elasticsearch]``
+        :raises Misconfigured: the options contradict one another
+        """
+        self.conf = conf
+        self._layout = Layout(
+            conf.index_name, conf.layout == "pooled", conf.period,
+            periods.slug_expression(conf.project_id_expression))
+        self._client = elasticsearch_client.client(conf)
+        self._indices = Indices(self._client, self._layout, conf)
+        self._writer = Writer(self._client, self._layout, self._indices, conf)
+        self._closed = False
+
+    def write(self, documents: Sequence[Document]) -> WriteResult:
+        with self._using(changing=True):
+            return self._writer.write(documents)
+
+    def search(self, project_id, query: Query) -> Page:
+        filters = translation.filters(query)
+        after = {} if query.marker is None else {
+            "search_after": translation.unmarked(query.marker)}
+        scope = self._scope(project_id)
+        with self._using():
+            if query.quick and scope is not None:
+                scope = self._newest(project_id, scope)
+            if scope is None:
+                return Page((), None)
+            hits = self._search(
+                scope, filters, size=query.limit + 1,
+                sort=translation.order(query.descending), **after)["hits"]
+        found = [hit["_source"] for hit in hits["hits"][:query.limit]]
+        # The last sort value is the project's part of index names.
+        more = len(hits["hits"]) > query.limit
+        return Page(
+            tuple(_canonical(source) for source in found),
+            translation.marker(found[-1], hits["hits"][query.limit - 1]
+                               ["sort"][-1]) if more else None)
+
+    def get(self, project_id, event_id: str) -> bytes:
+        scope = self._scope(project_id)
+        with self._using():
+            hits = [] if scope is None else self._search(
+                scope, [{"term": {"event_id": event_id}}],
+                size=1)["hits"]["hits"]
+        if not hits:
+            raise NotFound(f"there is no event {event_id[:64]!r}")
+        return _canonical(hits[0]["_source"])
+
+    def aggregate(self, project_id, query: Query, by: str | None,
+                  interval: int | None) -> Aggregation:
+        filters = translation.filters(query)
+        wanted = translation.aggregations(by, interval)
+        scope = self._scope(project_id)
+        with self._using():
+            if query.quick and scope is not None:
+                scope = self._newest(project_id, scope)
+            if scope is None:
+                return Aggregation((), False)
+            found = self._search(scope, filters, size=0, aggregations=wanted,
+                                 track_total_hits=interval is None)
+        if interval is not None:
+            # Without a single index there are no aggregations either.
+            buckets = found.get("aggregations", {}).get("buckets", {}) \
+                .get("buckets", [])
+        else:
+            count = found["hits"]["total"]["value"]
+            buckets = [{"doc_count": count,
+                        **found.get("aggregations", {})}] if count else []
+        return Aggregation(
+            tuple(_bucket(one, by) for one in buckets),
+            any(one["groups"]["sum_other_doc_count"] > 0
+                for one in buckets if "groups" in one))
+
+    def traits(self, project_id, event_type: str | None) -> Sequence[Trait]:
+        scope = self._scope(project_id)
+        filters = [] if event_type is None else [
+            {"term": {"event_type.keyword": event_type}}]
+        found: list[Trait] = []
+        after = None
+        while scope is not None:
+            with self._using():
+                page = self._search(
+                    scope, filters, size=0,
+                    aggregations=translation.trait_types(after)) \
+                    .get("aggregations", {}).get("traits", {})
+            found += [Trait(*one["key"]["trait"].rsplit(":", 1))
+                      for one in page.get("buckets", ())]
+            after = page.get("after_key")
+            if after is None:
+                break
+        return tuple(sorted(found, key=lambda one: (one.name, one.type)))
+
+    def purge(self, project_id, before: str) -> int:
+        periods.microseconds(before)
+        scope = self._scope(project_id)
+        if scope is None:
+            return 0
+        with self._using(changing=True):
+            if project_id is not ALL and self._layout.pooled:
+                return self._remove(scope, before)
+            return self._indices.drop(self._layout.past(
+                self._indices.of(project_id), before))
+
+    def health(self) -> Health:
+        try:
+            with self._using():
+                status = self._client.options(
+                    request_timeout=2, max_retries=0).cluster.health(
+                        filter_path="status").body["status"]
+        except EventsError as error:
+            return Health(False, str(error))
+        if status == "red":
+            return Health(False, "some shards of Elasticsearch are away")
+        return Health(True)
+
+    def close(self) -> None:
+        self._closed = True
+        self._writer.close()
+        self._client.close()
+
+    def _using(self, changing: bool = False) -> AbstractContextManager:
+        if self._closed:
+            raise StoreUnavailable("the Elasticsearch store is closed")
+        return elasticsearch_client.errors_told(changing)
+
+    def _scope(self, project_id) -> _Scope | None:
+        """Return where to look; the one place of the project's filter.
+
+        None stands for a project id that can have no events.
+        """
+        if project_id is ALL:
+            return _Scope(self._layout.everything(),
+                          {"exists": {"field": "index.project"}}, None)
+        try:
+            slug = self._layout.slug(project_id)
+        except Rejected:
+            return None
+        return _Scope(self._layout.target(slug),
+                      {"term": {"index.project": slug}},
+                      slug if self._layout.pooled else None)
+
+    def _newest(self, project_id, scope: _Scope) -> _Scope | None:
+        """Return the scope of the newest period that has events."""
+        hits = self._search(
+            scope, [], size=1, sort=translation.order(True),
+            source=False)["hits"]["hits"]
+        if not hits:
+            return None
+        return dataclasses.replace(scope, target=self._layout.alongside(
+            hits[0]["_index"], project_id))
+
+    def _search(self, scope: _Scope, filters: Sequence[dict],
+                **wanted) -> dict:
+        wanted.setdefault("track_total_hits", False)
+        found = self._client.search(
+            index=scope.target, routing=scope.routing,
+            query={"bool": {"filter": [scope.condition, *filters]}},
+            timeout=f"{round(self.conf.query_timeout * 1000)}ms",
+            ignore_unavailable=True, allow_no_indices=True,
+            allow_partial_search_results=False, **wanted).body
+        if found["timed_out"]:
+            raise elasticsearch_client.too_costly(self.conf.query_timeout)
+        return found
+
+    def _remove(self, scope: _Scope, before: str) -> int:
+        """Remove one project's events from shared indices, by their ids."""
+        removed = 0
+        filters = translation.filters(Query(until=before))
+        while True:
+            self._client.indices.refresh(index=scope.target,
+                                         ignore_unavailable=True)
+            hits = self._search(scope, filters, size=_PURGED_AT_ONCE,
+                                source=False)["hits"]["hits"]
+            if not hits:
+                return removed
+            answer = self._client.bulk(
+                filter_path="items.*.status",
+                operations=[{"delete": {
+                    "_index": hit["_index"], "_id": hit["_id"],
+                    "routing": scope.routing}} for hit in hits]).body
+            done = sum(item["delete"]["status"] == 200
+                       for item in answer["items"])
+            if not done:
+                raise StoreUnavailable(
+                    "Elasticsearch removes no events for now")
+            removed += done
+
+def _canonical(source: dict) -> bytes:
+    """Return the event's bytes; the order of its keys is the stored one."""
+    source.pop("index", None)
+    return orjson.dumps(source)
+
+
+def _bucket(found: dict, by: str | None) -> Bucket:
+    groups = found.get("groups", {}).get("buckets", ())
+    start = periods.timestamp(found["key"] * 1000) if "key" in found else None
+    return Bucket(start, found["doc_count"],
+                  {translation.group_name(by, one["key"]): one["doc_count"]
+                   for one in groups})

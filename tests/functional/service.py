@@ -1,0 +1,186 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An embedded service for tests: API, SQLite bus, persister, SQLite store.
+
+Real drivers, real policies, real tokens; what runs in other processes in a
+deployment runs in a thread here. Against a live service nothing is started:
+then the environment names its address, tokens and projects.
+"""
+
+import dataclasses
+import datetime
+import os
+import tempfile
+import threading
+import uuid
+
+import httpx
+
+from monasca_events_api import app
+from monasca_events_api import identity
+from monasca_events_api import options
+from monasca_events_api.identity import local
+from monasca_events_common import bus
+from monasca_events_common import config
+from monasca_events_common import event
+from monasca_events_common import store
+from monasca_events_persister.writer import Writer
+
+PREFIX = "MONASCA_EVENTS_TEST_"
+
+PROJECT = "a" + uuid.uuid4().hex[1:]
+FOREIGN = "b" + uuid.uuid4().hex[1:]
+
+_PERSONAS = {
+    "READER": (PROJECT, ("reader",)),
+    "MEMBER": (PROJECT, ("member", "reader")),
+    "MANAGER": (PROJECT, ("manager", "member", "reader")),
+    "ADMIN": ("c" + uuid.uuid4().hex[1:],
+              ("admin", "manager", "member", "reader")),
+    "SERVICE": ("d" + uuid.uuid4().hex[1:], ("service",)),
+    "FOREIGN_MEMBER": (FOREIGN, ("member", "reader")),
+    "NO_ROLE": (PROJECT, ("swiftoperator",)),
+}
+
+#: name → account. The tokens begin with a letter, for gabbi makes numbers of
+#: what looks like one.
+ACCOUNTS = {name: local.Account(
+    name=name.lower(), token="t" + uuid.uuid4().hex,
+    user_id="u" + uuid.uuid4().hex[1:], project_id=project_id,
+    project_name=project_id[:8], roles=roles)
+    for name, (project_id, roles) in _PERSONAS.items()}
+
+
+def is_live() -> bool:
+    """Return whether the tests go against a running service."""
+    return bool(os.environ.get(PREFIX + "URL"))
+
+
+def set_environment() -> None:
+    """Tell the YAML files tokens, projects and a word of this run's own."""
+    yesterday = app.utc_now() - datetime.timedelta(days=1)
+    values = {"PROJECT": PROJECT, "FOREIGN_PROJECT": FOREIGN,
+              "RUN": "r" + uuid.uuid4().hex[:12],
+              "YESTERDAY": event.format_time(yesterday)}
+    values.update({f"TOKEN_{name}": account.token
+                   for name, account in ACCOUNTS.items()})
+    for name, value in values.items():
+        os.environ.setdefault(PREFIX + name, value)
+
+
+class _Watcher(bus.Watcher):
+    def assigned(self, partitions):
+        """All partitions are ours."""
+
+    def revoked(self, partitions):
+        """Nobody takes them."""
+
+
+def client(application=None, url: str | None = None) -> httpx.Client:
+    """Return an HTTP client of an application, or of a live service."""
+    if application is None:
+        return httpx.Client(base_url=url or os.environ[PREFIX + "URL"])
+    return httpx.Client(
+        transport=httpx.WSGITransport(app=application),
+        base_url="http://events.test")
+
+
+def token(name: str) -> dict[str, str]:
+    """Return the header of a persona."""
+    return {"X-Auth-Token": os.environ[f"{PREFIX}TOKEN_{name}"]}
+
+
+@dataclasses.dataclass
+class Parts:
+    """What a test may want to reach behind the API."""
+
+    conf: object
+    bus: bus.Bus
+    store: store.Store
+    identity: identity.Identity
+    folder: str
+
+
+class Service:
+    """The API with everything behind it, in a directory of its own.
+
+    :ivar application: the WSGI application
+    """
+
+    def __init__(self, *, pump: bool = True, **app_arguments) -> None:
+        """:param pump: move what is posted into the store"""
+        self._folder = tempfile.TemporaryDirectory(prefix="monasca-events-")
+        self.parts = make_parts(self._folder.name)
+        self.application = app.make_app(
+            self.parts.conf, app_arguments.pop("bus", self.parts.bus),
+            app_arguments.pop("store", self.parts.store),
+            self.parts.identity, **app_arguments)
+        self._stop = threading.Event()
+        self._pump = threading.Thread(target=self._run, daemon=True)
+        if pump:
+            self._pump.start()
+
+    def _run(self) -> None:
+        handler = Writer(self.parts.store)
+        subscription = self.parts.bus.subscribe(
+            self.parts.conf.bus.topic, "persister", _Watcher())
+        while not self._stop.is_set():
+            batch = subscription.poll(1000, 0.02)
+            if batch:
+                handler.handle(batch)
+                subscription.commit({one.partition: one.offset + 1
+                                     for one in batch})
+        subscription.close()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._pump.ident:
+            self._pump.join(10)
+        self.parts.bus.close()
+        self.parts.store.close()
+        self._folder.cleanup()
+
+
+def make_conf(folder: str, **overrides):
+    """Return a configuration whose files lie in ``folder``.
+
+    :param overrides: group__option=value
+    """
+    path = os.path.join(folder, "test.conf")
+    groups: dict[str, dict] = {
+        "sqlite_bus": {"path": f"{folder}/bus.db"},
+        "sqlite_store": {"path": f"{folder}/events.db"},
+        "identity_local": {"tokens_file": f"{folder}/tokens.json"},
+    }
+    for name, value in overrides.items():
+        group, _, option = name.partition("__")
+        groups.setdefault(group, {})[option] = value
+    with open(path, "w", encoding="utf-8") as file:
+        for group, values in groups.items():
+            file.write(f"[{group}]\n")
+            for option, value in values.items():
+                file.write(f"{option} = {value}\n")
+    return config.load(["--config-file", path], "test", options.OPTIONS)
+
+
+def make_parts(folder: str, **overrides) -> Parts:
+    """Return bus, store and identity on files in ``folder``."""
+    conf = make_conf(folder, **overrides)
+    local.write(f"{folder}/tokens.json", list(ACCOUNTS.values()))
+    return Parts(conf, bus.get_bus(conf), store.get_store(conf),
+                 identity.get_identity(conf), folder)
+
+
+def value(name: str) -> str:
+    """Return what the environment says under a name of ours."""
+    return os.environ[PREFIX + name]

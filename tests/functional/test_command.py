@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The command, as an operator starts it: workers, signals, exit status."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import httpx
+
+from tests.functional import service
+
+
+@unittest.skipIf(service.is_live(), "these tests start a service themselves")
+class CommandTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.file = f"{self.folder}/api.conf"
+
+    def write(self, **groups):
+        groups = {"api": {"port": 0, "workers": 2},
+                  "sqlite_bus": {"path": f"{self.folder}/bus.db"},
+                  "sqlite_store": {"path": f"{self.folder}/events.db"},
+                  "identity_local": {
+                      "tokens_file": f"{self.folder}/tokens.json",
+                      "clouds_file": f"{self.folder}/clouds.yaml"},
+                  **groups}
+        with open(self.file, "w", encoding="utf-8") as file:
+            for group, values in groups.items():
+                file.write(f"[{group}]\n")
+                for name, value in values.items():
+                    file.write(f"{name} = {value}\n")
+
+    def start(self):
+        self.log = open(f"{self.folder}/log", "w+", encoding="utf-8")
+        self.addCleanup(self.log.close)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "monasca_events_api.command",
+             "--config-file", self.file], stderr=self.log, stdout=self.log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def said(self):
+        with open(f"{self.folder}/log", encoding="utf-8") as file:
+            return file.read()
+
+    def eventually(self, check):
+        """Return what ``check`` returns once it is true."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                found = check()
+            except (OSError, httpx.HTTPError):
+                found = None
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(self.said())
+
+    def endpoint(self):
+        with open(f"{self.folder}/clouds.yaml", encoding="utf-8") as file:
+            return re.search(r'endpoint: "(.*)"', file.read())[1]
+
+    def test_it_serves_reloads_and_stops(self):
+        """F22, F23, R10"""
+        self.write()
+        process = self.start()
+        url = self.eventually(self.endpoint)
+        self.eventually(lambda: httpx.get(url).status_code == 200)
+        with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
+            token = json.load(file)["accounts"][0]["token"]
+
+        def post():
+            return httpx.post(
+                f"{url}/v1.0/events", headers={"X-Auth-Token": token},
+                json={"events": [{"event_type": "x"}] * 2}).status_code
+
+        self.assertEqual(202, post())
+        self.write(limits={"max_events": 1})
+        os.kill(process.pid, signal.SIGHUP)
+        # Both workers: a request may meet either.
+        self.eventually(lambda: [post() for _ in range(6)] == [413] * 6)
+        self.write(limits={"max_events": "many"})
+        os.kill(process.pid, signal.SIGHUP)
+        self.eventually(lambda: "stays as it was" in self.said())
+        self.assertEqual(413, post())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(0, process.wait(60), self.said())
+
+    def test_local_tokens_on_a_public_address_stop_the_start(self):
+        self.write(api={"host": "0.0.0.0", "port": 0})
+        self.assertEqual(1, self.start().wait(60))
+        self.assertEqual(1, self.said().count("\n"), self.said())
+        self.assertIn("[api] host = 0.0.0.0", self.said())
+
+    def test_it_starts_while_the_bus_is_down(self):
+        self.write(bus={"driver": "kafka"},
+                   kafka_events={"uri": "127.0.0.1:1"},
+                   api={"port": 0})
+        process = self.start()
+        url = self.eventually(self.endpoint)
+        answer = self.eventually(
+            lambda: httpx.get(f"{url}/healthcheck", timeout=30))
+        self.assertEqual(503, answer.status_code)
+        self.assertFalse(answer.json()["parts"]["bus"]["ok"])
+        with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
+            token = json.load(file)["accounts"][0]["token"]
+        answer = httpx.post(
+            f"{url}/v1.0/events", headers={"X-Auth-Token": token},
+            json={"events": [{"event_type": "x"}]}, timeout=30)
+        self.assertEqual(503, answer.status_code, answer.text)
+        self.assertIn("retry-after", answer.headers)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(0, process.wait(60), self.said())
+
+    def test_another_server_may_load_the_application(self):
+        self.write()
+        code = ("from monasca_events_api.wsgi import application as a;"
+                "import sys;"
+                "print(b''.join(a({'REQUEST_METHOD': 'GET', 'PATH_INFO': "
+                "'/healthcheck', 'QUERY_STRING': '', 'wsgi.url_scheme': "
+                "'http', 'SERVER_NAME': 'e', 'SERVER_PORT': '1'}, "
+                "lambda *_: None)).decode())")
+        shown = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True,
+            text=True, env={**os.environ,
+                            "MONASCA_EVENTS_CONFIG": self.file}).stdout
+        self.assertTrue(json.loads(shown.splitlines()[-1])["healthy"])

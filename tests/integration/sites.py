@@ -1,0 +1,408 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whole installations to run the same tests on: embedded, and real servers.
+
+A site has two projects A and B with tokens by role, daemons that can be
+killed, and a way in for generated notifications.
+"""
+
+import abc
+from collections.abc import Iterator, Mapping
+import json
+import pathlib
+import socket
+import subprocess
+import uuid
+
+import orjson
+import requests
+
+from monasca_events_agent.traffic import checker
+from monasca_events_common.deadletters import DeadLetter
+from monasca_events_common.deadletters import DeadLetters
+from monasca_events_standalone.layout import Layout
+from tests.integration import servers
+from tests.integration.daemons import Daemons
+from tests.integration.daemons import program
+from tests.integration.daemons import wait_for
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Site(abc.ABC):
+    """What the flow and fault tests need of an installation.
+
+    :ivar projects: ``A`` and ``B`` → project id; ``operator`` likewise
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.daemons = Daemons(folder)
+        self.projects: dict[str, str] = {}
+        self._session = requests.Session()
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Bring everything up; return when the API answers."""
+
+    @abc.abstractmethod
+    def token(self, project: str, role: str) -> str:
+        """Return a token: ``token("A", "member")``."""
+
+    @abc.abstractmethod
+    def destination(self) -> list[str]:
+        """Return the generator's options that say where to send."""
+
+    @abc.abstractmethod
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return every dead letter of every stage."""
+
+    def close(self) -> None:
+        self.daemons.close()
+        self._session.close()
+
+    def await_api(self) -> None:
+        def answers() -> bool:
+            try:
+                return self._session.get(f"{self.url}/",
+                                         timeout=2).status_code == 200
+            except requests.RequestException:
+                return False
+        wait_for("the API answers", answers)
+
+    def call(self, method: str, path: str, token: str,
+             **options) -> requests.Response:
+        return self._session.request(
+            method, f"{self.url}{path}", timeout=30,
+            headers={"X-Auth-Token": token, **options.pop("headers", {})},
+            **options)
+
+    def get(self, path: str, project: str = "A", role: str = "member",
+            **query) -> dict:
+        answer = self.call("GET", path, self.token(project, role),
+                           params=query)
+        if answer.status_code != 200:
+            raise AssertionError(f"{path}: {answer.status_code} "
+                                 f"{answer.text[:500]}")
+        return answer.json()
+
+    def count(self, project: str) -> int:
+        """Return how many events the project has."""
+        answer = self.get("/v1.0/events/statistics", project)
+        return sum(one["count"] for one in answer["buckets"])
+
+    def events(self, project: str) -> Iterator[dict]:
+        """Return every event that the project's reader sees, by paging."""
+        return self._pages(self.token(project, "reader"), {})
+
+    def others_events(self) -> Iterator[dict]:
+        """Return what is not A's or B's, as the administrator sees it."""
+        theirs = {self.projects["A"], self.projects["B"]}
+        return (one for one in self._pages(
+            self.token("operator", "admin"), {"all_projects": "true"})
+            if one["project_id"] not in theirs)
+
+    def _pages(self, token: str, query: dict) -> Iterator[dict]:
+        path, query = "/v1.0/events", {**query, "limit": 500}
+        while True:
+            answer = self.call("GET", path, token, params=query)
+            if answer.status_code != 200:
+                raise AssertionError(f"{answer.status_code} {answer.text}")
+            page = orjson.loads(answer.content)
+            yield from page["events"]
+            following = [one["href"] for one in page["links"]
+                         if one["rel"] == "next"]
+            if not following:
+                return
+            path, query = following[0].removeprefix(self.url), {}
+
+    def generate(self, truth: pathlib.Path, count: int, *options: str,
+                 wait: bool = True) -> subprocess.Popen:
+        """Send generated notifications of the projects A and B."""
+        command = [program("monasca-events-generate"), *self.destination(),
+                   "--truth", str(truth), "--count", str(count), "--quiet",
+                   "--project", self.projects["A"],
+                   "--project", self.projects["B"], *options]
+        with open(self.folder / "generate.log", "ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        if wait and process.wait(600):
+            raise AssertionError(
+                (self.folder / "generate.log").read_text()[-2000:])
+        return process
+
+    def report(self, *truths: pathlib.Path) -> checker.Report:
+        """Return the checker's verdict on all that is stored and dead."""
+        found = [(self.projects[name], event) for name in ("A", "B")
+                 for event in self.events(name)]
+        found += [(one["project_id"], one) for one in self.others_events()]
+        return checker.check(
+            [str(one) for one in truths], found, self.dead_letters(),
+            operator_project_id=self.projects["operator"], others=True)
+
+    def settle(self, *truths: pathlib.Path,
+               seconds: float = 120) -> checker.Report:
+        """Wait until nothing is lost any more; return the verdict."""
+        last: list[checker.Report] = []
+
+        def quiet() -> bool:
+            last[:] = [self.report(*truths)]
+            return not last[0].lost
+        try:
+            wait_for("all that was sent is stored or dead", quiet, seconds,
+                     every=1.0)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{last[0].text()}") from None
+        return last[0]
+
+
+class EmbeddedSite(Site):
+    """SQLite files only, notifications by the file driver."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__(folder)
+        self.layout = Layout(folder / "state", self.port)
+        self._accounts: Mapping[str, Mapping] = {}
+
+    def start(self) -> None:
+        self.layout.prepare()
+        self.layout.configure()
+        self.daemons.config = self.layout.config
+        self.daemons.start("api")
+        self.await_api()
+        content = json.loads(self.layout.tokens.read_text())
+        self._accounts = {one["name"]: one for one in content["accounts"]}
+        self.projects = {
+            "A": self._accounts["demo-member"]["project_id"],
+            "B": self._accounts["alt-member"]["project_id"],
+            "operator": self._accounts["admin"]["project_id"]}
+        self.layout.configure(self._accounts["service"]["token"],
+                              self.projects["operator"])
+        self.daemons.start("persister")
+        self.daemons.start("agent")
+
+    def token(self, project: str, role: str) -> str:
+        if role == "service":
+            return self._accounts["service"]["token"]
+        if project == "operator" or role == "admin":
+            return self._accounts["admin"]["token"]
+        name = {"A": "demo", "B": "alt"}[project]
+        return self._accounts[f"{name}-{role}"]["token"]
+
+    def destination(self) -> list[str]:
+        return ["--file", str(self.layout.notifications)]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        letters = DeadLetters(
+            f"sqlite:///{self.layout.root}/dead-letters.db")
+        try:
+            return letters.list(limit=100000)
+        finally:
+            letters.close()
+
+
+class LiveSite(Site):
+    """RabbitMQ, Keystone, Kafka, Elasticsearch and MariaDB.
+
+    Every site has its own topic, index names, exchange, projects and users,
+    so that one set of servers serves many tests.
+    """
+
+    def __init__(self, folder: pathlib.Path, bus: str = "kafka",
+                 extra: str = "", api_workers: int = 2) -> None:
+        """
+        :param bus: the bus driver
+        :param extra: further lines of the configuration file
+        """
+        super().__init__(folder)
+        self.name = uuid.uuid4().hex[:8]
+        self.topic = f"events_{self.name}"
+        self._bus, self._extra = bus, extra
+        self._api_workers = api_workers
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    def start(self) -> None:
+        self.servers = servers.up("rabbitmq", "kafka", "elasticsearch",
+                                  "mariadb", "keystone")
+        self.keystone = Keystone(self.servers["keystone"], self.name,
+                                 self.url)
+        self.projects = {"A": self.keystone.project("a"),
+                         "B": self.keystone.project("b"),
+                         "operator": self.keystone.project("operator")}
+        self.daemons.configure(self.configuration())
+        self.daemons.start("api")
+        self.await_api()
+        self.daemons.start("persister")
+        self.daemons.start("agent")
+        # A queue that nobody declared yet drops what is sent to it.
+        wait_for("the agent's queue is there", self._queue_is_there)
+
+    def _queue_is_there(self) -> bool:
+        return self.topic in rabbitmqctl(self.servers["rabbitmq"],
+                                         "list_queues", "name")
+
+    def configuration(self) -> str:
+        """Return the daemons' configuration file."""
+        found = self.servers
+        auth = found["keystone"]
+        user = self.keystone.user("service", self.projects["operator"],
+                                  "service")
+        return f"""
+[DEFAULT]
+use_stderr = true
+[bus]
+driver = {self._bus}
+topic = monevents_{self.name}
+[kafka_events]
+uri = {found["kafka"]["host"]}:{found["kafka"]["port"]}
+[store]
+driver = elasticsearch
+[elasticsearch]
+hosts = {found["elasticsearch"]["url"]}
+index_name = ev{self.name}
+[dead_letters]
+connection = {self.dead_url}
+[api]
+port = {self.port}
+workers = {self._api_workers}
+[identity]
+driver = keystone
+[keystone_authtoken]
+www_authenticate_uri = {auth["auth_url"]}
+auth_url = {auth["auth_url"]}
+auth_type = password
+username = {user[0]}
+password = {user[1]}
+project_id = {self.projects["operator"]}
+user_domain_id = default
+interface = public
+token_cache_time = 5
+[agent]
+sources = notifications
+operator_project_id = {self.projects["operator"]}
+[notifications]
+transport_url = {found["rabbitmq"]["transport_url"]}
+topics = {self.topic}
+exchanges = openstack,keystone
+[spool]
+path = {self.folder}/spool/spool.db
+[api_auth]
+auth_type = password
+auth_url = {auth["auth_url"]}
+username = {user[0]}
+password = {user[1]}
+project_id = {self.projects["operator"]}
+user_domain_id = default
+[poster]
+endpoints = {self.url}
+[persister]
+batch_wait = 0.05
+backoff_max = 5
+{self._extra}
+"""
+
+    @property
+    def dead_url(self) -> str:
+        return self.servers["mariadb"]["url"]
+
+    def token(self, project: str, role: str) -> str:
+        key = (project, role)
+        if key not in self._tokens:
+            name, password = self.keystone.user(
+                f"{project}-{role}", self.projects[project], role)
+            self._tokens[key] = self.keystone.token(
+                name, password, self.projects[project])
+        return self._tokens[key]
+
+    def destination(self) -> list[str]:
+        return ["--transport-url",
+                self.servers["rabbitmq"]["transport_url"],
+                "--topic", self.topic]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        letters = DeadLetters(self.dead_url)
+        try:
+            mine = set(self.projects.values())
+            return [one for one in letters.list(limit=100000)
+                    if self.name in one.position or one.project_id in mine
+                    or one.project_id is None]
+        finally:
+            letters.close()
+
+
+def rabbitmqctl(server: Mapping, *arguments: str) -> str:
+    """Run rabbitmqctl against the test's own node; return what it prints."""
+    ctl = server["ctl"]
+    return subprocess.run([*ctl["argv"], *arguments], env=ctl["env"],
+                          capture_output=True, text=True, check=True).stdout
+
+
+class Keystone:
+    """Makes projects, users and tokens on a real Keystone."""
+
+    def __init__(self, where: Mapping, prefix: str, endpoint: str) -> None:
+        from openstack import connection
+        self._where = where
+        self._prefix = prefix
+        self._admin = connection.Connection(
+            auth_type="password", auth={
+                "auth_url": where["auth_url"],
+                "username": where["username"],
+                "password": where["password"],
+                "project_name": where["project_name"],
+                "user_domain_id": where["user_domain_id"],
+                "project_domain_id": where["project_domain_id"]},
+            region_name=where["region_name"], compute_api_version="2.1")
+        self._identity = self._admin.identity
+        self._users: dict[str, tuple[str, str]] = {}
+        self._service(endpoint)
+
+    def _service(self, endpoint: str) -> None:
+        service = self._identity.create_service(
+            name=f"monasca-events-{self._prefix}", type="event")
+        for interface in ("public", "internal", "admin"):
+            self._identity.create_endpoint(
+                service_id=service.id, interface=interface, url=endpoint,
+                region_id=self._where["region_name"])
+
+    def project(self, name: str) -> str:
+        return self._identity.create_project(
+            name=f"{name}-{self._prefix}", domain_id="default").id
+
+    def user(self, name: str, project_id: str, role: str) -> tuple[str, str]:
+        """Return name and password of a user with a role in a project."""
+        if name not in self._users:
+            full, password = f"{name}-{self._prefix}", uuid.uuid4().hex
+            user = self._identity.create_user(
+                name=full, password=password, domain_id="default")
+            found = self._identity.find_role(role) or \
+                self._identity.create_role(name=role)
+            self._identity.assign_project_role_to_user(project_id, user,
+                                                       found)
+            self._users[name] = (full, password)
+        return self._users[name]
+
+    def token(self, name: str, password: str, project_id: str) -> str:
+        from keystoneauth1.identity import v3
+        from keystoneauth1.session import Session
+        return Session(auth=v3.Password(
+            self._where["auth_url"], username=name, password=password,
+            user_domain_id="default", project_id=project_id)).get_token()
+
+    def delete_project(self, project_id: str) -> None:
+        self._identity.delete_project(project_id)

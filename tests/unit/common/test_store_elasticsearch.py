@@ -1,0 +1,259 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The Elasticsearch store against a scripted node on loopback.
+
+What a real node does on its own is in the integration tests; here is what it
+cannot be made to do at will.
+"""
+
+import http.server
+import threading
+import unittest
+
+import orjson
+from oslo_config import cfg
+
+from monasca_events_common import errors
+from monasca_events_common.query import Query
+from monasca_events_common.store import ALL
+from monasca_events_common.store.elasticsearch import ElasticsearchStore
+from tests.contract.store import document
+from tests.contract.store import make
+from tests.contract.store import OURS
+
+
+class Node(http.server.ThreadingHTTPServer):
+    """A node whose answers to bulk requests are scripted.
+
+    :ivar script: functions from the actions of a request to (status, body);
+        when it is used up everything is created
+    :ivar bulks: the ids of each bulk request that came
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script: list = []
+        self.bulks: list[list[str]] = []
+        self.searches: list[dict] = []
+        self.answer: tuple[int, dict] = (200, {"timed_out": False, "hits": {
+            "hits": []}})
+        self.made: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+
+    protocol_version = "HTTP/1.1"
+
+    def do_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        node, path = self.server, self.path.partition("?")[0]
+        if path.endswith("/_bulk"):
+            lines = [orjson.loads(line) for line in body.splitlines()[::2]]
+            actions = [next(iter(line.values())) for line in lines]
+            node.bulks.append([action["_id"] for action in actions])
+            script = node.script.pop(0) if node.script else statuses()
+            status, answer = script(actions)
+        elif path.endswith("/_search"):
+            node.searches.append(orjson.loads(body))
+            status, answer = node.answer
+        elif self.command in ("GET", "HEAD"):
+            status, answer = 404, {}
+        else:
+            node.made.append(f"{self.command} {path}")
+            status, answer = 200, {"acknowledged": True}
+        sent = b"" if self.command == "HEAD" else orjson.dumps(answer)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Elastic-Product", "Elasticsearch")
+        self.send_header("Content-Length", str(len(sent)))
+        self.end_headers()
+        self.wfile.write(sent)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+def statuses(*each: int, kind: str = "some_exception"):
+    """Return a script that gives these statuses, 201 beyond them."""
+    def script(actions):
+        items = []
+        for number, _ in enumerate(actions):
+            status = each[number] if number < len(each) else 201
+            item = {"status": status}
+            if status > 201:
+                item["error"] = {"type": kind, "reason": "because"}
+            items.append({"create": item})
+        return 200, {"errors": True, "items": items}
+    return script
+
+
+def refuses(status: int, when=lambda actions: True):
+    """Return a script that refuses whole requests."""
+    def script(actions):
+        if when(actions):
+            return status, {"error": {"type": "refused"}, "status": status}
+        return statuses()(actions)
+    return script
+
+
+class ScriptedCase(unittest.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.node = Node()
+        self.addCleanup(self.node.server_close)
+        self.addCleanup(self.node.shutdown)
+        threading.Thread(target=self.node.serve_forever, args=(0.01,),
+                         daemon=True).start()
+        self.store = self.open()
+        self.documents = [document(make(str(number))) for number in range(8)]
+        self.ids = [one.event_id for one in self.documents]
+
+    def open(self, **values) -> ElasticsearchStore:
+        conf = cfg.ConfigOpts()
+        conf([], default_config_files=[], default_config_dirs=[])
+        group = ElasticsearchStore.GROUP
+        conf.register_opts(ElasticsearchStore.OPTS, group=group)
+        values = {"hosts": [self.node.url], "retry_wait": 0, **values}
+        for name, value in values.items():
+            conf.set_override(name, value, group=group)
+        store = ElasticsearchStore(conf[group])
+        self.addCleanup(store.close)
+        return store
+
+
+class TestBulk(ScriptedCase):
+
+    def test_only_failed_items_are_sent_again(self):
+        """F8"""
+        self.node.script = [statuses(201, 429, 201, 503, 409, 500),
+                            statuses(201, 429)]
+        result = self.store.write(self.documents)
+        self.assertEqual([
+            self.ids, [self.ids[1], self.ids[3], self.ids[4], self.ids[5]],
+            [self.ids[3]]], self.node.bulks)
+        self.assertEqual((8, 0, 0), (result.stored, result.repeated,
+                                     len(result.rejected)))
+
+    def test_items_that_keep_failing_make_the_store_unavailable(self):
+        """F8, F9: the caller commits nothing and repeats the batch."""
+        self.node.script = [statuses(429)] * 10
+        with self.assertRaises(errors.StoreUnavailable) as caught:
+            self.store.write(self.documents)
+        self.assertEqual(4, len(self.node.bulks))
+        self.assertIn("1 of 8", str(caught.exception))
+
+    def test_the_circuit_breaker_is_waited_for(self):
+        """R5: 429 for the whole request."""
+        self.node.script = [refuses(429), refuses(429)]
+        self.assertEqual(8, self.store.write(self.documents).stored)
+        self.assertEqual(3, len(self.node.bulks))
+
+    def test_a_request_too_large_is_split_down_to_the_event(self):
+        """R5: 413"""
+        def culprit(actions):
+            return any(one["_id"] == self.ids[5] for one in actions)
+        self.node.script = [refuses(413, culprit)] * 20
+        result = self.store.write(self.documents)
+        self.assertEqual(7, result.stored)
+        self.assertEqual([5], [one.position for one in result.rejected])
+        self.assertLessEqual(len(self.node.bulks), 7)
+
+    def test_a_request_refused_whole_is_bisected_to_the_culprits(self):
+        """R5: one item can fail the whole request with 400."""
+        def culprit(actions):
+            return any(one["_id"] in (self.ids[0], self.ids[6])
+                       for one in actions)
+        self.node.script = [refuses(400, culprit)] * 20
+        result = self.store.write(self.documents)
+        self.assertEqual(6, result.stored)
+        self.assertEqual([0, 6], [one.position for one in result.rejected])
+
+    def test_a_missing_index_is_made_before_its_items_go_again(self):
+        self.node.script = [statuses(404, kind="index_not_found_exception")]
+        self.assertEqual(8, self.store.write(self.documents).stored)
+        self.assertEqual(2, sum(OURS in made for made in self.node.made))
+
+    def test_refused_credentials_reject_no_event(self):
+        """The operator has to act, the sender cannot."""
+        for status in (401, 403, 500, 502, 503):
+            self.node.script = [refuses(status)]
+            with self.assertRaises(errors.StoreUnavailable):
+                self.store.write(self.documents)
+
+    def test_a_request_holds_at_most_so_many_bytes(self):
+        large = [document(make(str(number), payload={"text": "x" * 20_000}))
+                 for number in range(10)]
+        store = self.open(bulk_bytes=64 * 1024)
+        self.assertEqual(10, store.write(large).stored)
+        self.assertEqual([3, 3, 3, 1], [len(ids) for ids in self.node.bulks])
+
+    def test_a_store_that_closes_stops_waiting(self):
+        store = self.open(retry_wait=3600)
+        self.node.script = [statuses(429)]
+        threading.Timer(0.05, store.close).start()
+        with self.assertRaises(errors.StoreUnavailable):
+            store.write(self.documents)
+
+
+class TestSearch(ScriptedCase):
+
+    def test_every_search_has_the_projects_filter(self):
+        """S1: in one place, whatever is asked."""
+        for ask in (lambda: self.store.search(OURS, Query(words=["x"])),
+                    lambda: self.store.search(OURS, Query(quick=True)),
+                    lambda: self.store.aggregate(OURS, Query(), None, 60),
+                    lambda: self.store.traits(OURS, None)):
+            ask()
+        with self.assertRaises(errors.NotFound):
+            self.store.get(OURS, "x")
+        self.assertEqual(5, len(self.node.searches))
+        for search in self.node.searches:
+            self.assertEqual({"term": {"index.project": OURS}},
+                             search["query"]["bool"]["filter"][0])
+
+    def test_a_search_that_ran_out_of_time_is_rejected(self):
+        """S5: half an answer is none."""
+        self.node.answer = (200, {"timed_out": True, "hits": {"hits": []}})
+        with self.assertRaises(errors.Rejected) as caught:
+            self.store.search(ALL, Query())
+        self.assertEqual("query_too_costly", caught.exception.code)
+        self.assertEqual("5000ms", self.node.searches[0]["timeout"])
+
+    def test_an_overloaded_node_is_unavailable(self):
+        for status in (401, 403, 404, 429, 500, 503):
+            self.node.answer = (status, {"error": {"type": "x"}})
+            with self.assertRaises(errors.StoreUnavailable):
+                self.store.search(OURS, Query())
+
+    def test_nonsense_instead_of_an_answer_is_unavailable(self):
+        self.node.server_close()
+        with self.assertRaises(errors.StoreUnavailable):
+            self.open(hosts=["http://127.0.0.1:9"],
+                      max_retries=0).search(OURS, Query())
+
+
+class TestOptions(ScriptedCase):
+
+    def test_contradicting_options_are_a_misconfiguration(self):
+        for values in ({"api_key": "k", "username": "u"},
+                       {"hosts": ["no-url"]},
+                       {"hosts": ["https://x:1"], "ca_file": "/nowhere"},
+                       {"project_id_expression": "("}):
+            with self.assertRaises(errors.Misconfigured):
+                self.open(**values)
