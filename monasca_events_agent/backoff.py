@@ -38,7 +38,7 @@ class Backoff:
         self.tries = 0
         self._base = base
         self._ceiling = ceiling
-        self._rng = rng or random.Random()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._clock = clock
         self._logged: float | None = None
 

@@ -206,12 +206,15 @@ def register_auth(conf: cfg.ConfigOpts) -> None:
 
 def auth_opts() -> list[cfg.Opt]:
     """Return the options of ``[api_auth]`` for the sample file."""
-    opts = [*loading.get_auth_common_conf_options(),
-            *loading.get_session_conf_options()]
-    for name in ("password", "v3applicationcredential", "admin_token"):
-        opts.extend(one for one in loading.get_auth_plugin_conf_options(name)
-                    if one not in opts)
-    return opts
+    found: dict[str, cfg.Opt] = {}
+    for opts in (loading.get_auth_common_conf_options(),
+                 loading.get_session_conf_options(),
+                 *map(loading.get_auth_plugin_conf_options,
+                      ("password", "v3applicationcredential",
+                       "admin_token"))):
+        for one in opts:
+            found.setdefault(one.name, one)
+    return list(found.values())
 
 
 def _events(url: str) -> str:

@@ -39,7 +39,7 @@ from monasca_events_agent.endpoints import OPTS as ENDPOINT_OPTS
 from monasca_events_agent.guard import Guard
 from monasca_events_agent.spool import Row
 from monasca_events_agent.spool import Spool
-from monasca_events_agent.spool import STAGE
+from monasca_events_agent.spoolfile import STAGE
 from monasca_events_common import metrics
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
@@ -131,6 +131,7 @@ class Poster:
                           rng=self._rng, clock=self._clock)
         while not stop.is_set():
             try:
+                self._expire()
                 posted = self.step()
                 if backoff.reset():
                     LOG.info("events are posted again")
@@ -145,7 +146,6 @@ class Poster:
 
     def _pause(self, posted: int, stop: threading.Event) -> None:
         """Wait for something to do, or for a batch to become worth it."""
-        self._expire()
         if posted and self.conf.backlog_send_rate:
             stop.wait(posted / self.conf.backlog_send_rate)
         if self._pieces or self._is_worth_it():

@@ -11,7 +11,7 @@
 # under the License.
 
 """What is done with a corrupt spool: put aside, never deleted, read as far as
-it goes. Called by the spool only."""
+it goes. Called by the spool's file only."""
 
 from collections.abc import Iterator
 import contextlib

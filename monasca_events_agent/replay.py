@@ -29,7 +29,7 @@ from monasca_events_common.deadletters import get_dead_letters
 from monasca_events_common.errors import Rejected
 
 
-class AgentReplayer:
+class Replayer:
     """Sends letters of the stage ``agent`` through the pipeline again."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:

@@ -19,24 +19,21 @@ returns. Order is kept. The bodies are the bytes that will be posted; nothing
 here decodes them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-import contextlib
+from collections.abc import Callable, Sequence
 import dataclasses
 import logging
-import os
-import pathlib
-import sqlite3
 import threading
 import time
 import zlib
 
 from oslo_config import cfg
-import prometheus_client
 
-from monasca_events_agent import quarantine
 from monasca_events_agent.sources import Bookmark
+from monasca_events_agent.spoolfile import Depth
+from monasca_events_agent.spoolfile import INSERT
+from monasca_events_agent.spoolfile import SpoolFile
+from monasca_events_agent.spoolfile import STAGE
 from monasca_events_common import metrics
-from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -63,24 +60,6 @@ OPTS = [
                     "though not by a crash of the process (normal)."),
 ]
 
-QUARANTINED = prometheus_client.Counter(
-    "monasca_events_spool_quarantined",
-    "Spool files put aside because they were corrupt.")
-BYTES = prometheus_client.Gauge(
-    "monasca_events_spool_bytes", "Bytes of events in the spool.")
-STAGE = "poster"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    spooled_at REAL NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS bookmarks (
-    name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS totals (
-    id INTEGER PRIMARY KEY CHECK (id = 1), rows INTEGER, bytes INTEGER);
-INSERT OR IGNORE INTO totals VALUES (1, 0, 0);
-"""
-_INSERT = "INSERT INTO events (spooled_at, crc, body) VALUES (?, ?, ?)"
 _MEASURE = "SELECT count(*), coalesce(sum(length(body)), 0) FROM events "
 # A batch is what lies between its ends: ids only grow, and rows are removed
 # from the old end alone.
@@ -90,11 +69,6 @@ _OLD = (_MEASURE + "WHERE spooled_at < ?",
         "DELETE FROM events WHERE spooled_at < ?")
 # Pages of 4 kB that an empty spool may keep for the next backlog.
 _FREE_PAGES = 16384
-# What SQLite says of a file that is not, or no longer, one of its own.
-_CORRUPT = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-# What it says of the world around the file.
-_PASSING = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR",
-            "SQLITE_LOCKED", "SQLITE_NOMEM", "SQLITE_PERM", "SQLITE_READONLY")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,24 +81,6 @@ class Row:
     id: int
     body: bytes
     intact: bool = True
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Depth:
-    """How much is in the spool."""
-
-    rows: int
-    bytes: int
-
-
-class _Damaged(sqlite3.DatabaseError):
-    """The file is a database, but not as it was written."""
-
-    sqlite_errorname = "SQLITE_CORRUPT"
-
-
-# With a damaged file, even SQLite's message may be no text.
-_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 
 class Spool:
@@ -143,10 +99,8 @@ class Spool:
         """
         self.conf = conf
         self._clock = clock
-        self._lock = threading.RLock()
         self._grown = threading.Event()
-        self.path = _prepare(conf.path)
-        self._open()
+        self._file = SpoolFile(conf.path, conf.synchronous, clock)
 
     # -- writing ------------------------------------------------------------
 
@@ -155,17 +109,17 @@ class Spool:
         """Return once the events and the bookmark are on the disk, or none."""
         size = sum(map(len, bodies))
         now = self._clock()
-        with self._transaction(self._writer) as connection:
-            held = self._totals(connection)
+        with self._file.writing() as connection:
+            held = self._file.totals(connection)
             # A batch larger than the whole spool must pass at some time.
             if held.rows and held.bytes + size > self.conf.max_bytes:
                 raise Unavailable(
                     f"the spool holds {held.rows} events of {held.bytes} "
                     f"bytes; at most {self.conf.max_bytes} are allowed",
                     code="spool_full", retry_after=1.0)
-            connection.executemany(_INSERT, [
+            connection.executemany(INSERT, [
                 (now, zlib.crc32(body), body) for body in bodies])
-            self._add(connection, len(bodies), size)
+            self._file.add(connection, len(bodies), size)
             if bookmark is not None:
                 connection.execute(
                     "INSERT OR REPLACE INTO bookmarks VALUES (?, ?)",
@@ -195,19 +149,19 @@ class Spool:
 
     def _forget(self, queries: tuple[str, str], values: tuple) -> int:
         measure, delete = queries
-        with self._transaction(self._reader) as connection:
+        with self._file.writing(durable=False) as connection:
             rows, size = connection.execute(measure, values).fetchone()
             if rows:
                 connection.execute(delete, values)
-                self._add(connection, -rows, -size)
-            empty = not self._totals(connection).rows
+                self._file.add(connection, -rows, -size)
+            empty = not self._file.totals(connection).rows
         if empty:
             self._shrink()
         return rows
 
     def _shrink(self) -> None:
         """Give disk back when a large backlog is gone."""
-        with self._guarded() as connection:
+        with self._file.reading() as connection:
             free, = connection.execute("PRAGMA freelist_count").fetchone()
             if free > _FREE_PAGES:
                 connection.execute("PRAGMA incremental_vacuum").fetchall()
@@ -222,7 +176,7 @@ class Spool:
         """
         rows: list[Row] = []
         size = 0
-        with self._guarded() as connection:
+        with self._file.reading() as connection:
             for row_id, crc, body in connection.execute(
                     "SELECT id, crc, body FROM events ORDER BY id LIMIT ?",
                     (limit,)):
@@ -232,26 +186,26 @@ class Spool:
                 if rows and size > max_bytes:
                     break
                 rows.append(Row(row_id, body, zlib.crc32(body) == crc))
-            missing = 0 if rows else self._totals(connection).rows
+            missing = 0 if rows else self._file.totals(connection).rows
         if missing:
             self._reconcile()
         return rows
 
     def _reconcile(self) -> None:
         """Say so when an empty table should hold something."""
-        with self._transaction(self._writer) as connection:
-            missing = self._totals(connection).rows - connection.execute(
+        with self._file.writing() as connection:
+            missing = self._file.totals(connection).rows - connection.execute(
                 "SELECT count(*) FROM events").fetchone()[0]
             if missing > 0:
                 connection.execute("UPDATE totals SET rows = rows - ?, "
                                    "bytes = 0", (missing,))
                 LOG.error("%d events vanished from the spool %s: its file "
-                          "was damaged", missing, self.path)
+                          "was damaged", missing, self._file.path)
                 metrics.DROPPED.labels(STAGE, "spool_corrupt").inc(missing)
 
     def bookmark(self, name: str) -> str | None:
         """Return a bookmark's value, or None."""
-        with self._guarded() as connection:
+        with self._file.reading() as connection:
             found = connection.execute(
                 "SELECT value FROM bookmarks WHERE name = ?",
                 (name,)).fetchone()
@@ -259,8 +213,8 @@ class Spool:
 
     def depth(self) -> Depth:
         """Return how much there is."""
-        with self._guarded() as connection:
-            return self._totals(connection)
+        with self._file.reading() as connection:
+            return self._file.totals(connection)
 
     def wait(self, timeout: float) -> None:
         """Return when something was appended since the last call, or after
@@ -270,147 +224,4 @@ class Spool:
 
     def close(self) -> None:
         """Release the file. May be called twice."""
-        with self._lock:
-            self._writer.close()
-            self._reader.close()
-
-    # -- the file -------------------------------------------------------------
-
-    def _open(self) -> None:
-        try:
-            self._connect()
-        except OSError as error:
-            raise Misconfigured(f"[spool] path {self.path} cannot be used: "
-                                f"{error.strerror}") from error
-        except _BROKEN as error:
-            if _name(error) in _PASSING:
-                raise Misconfigured(
-                    f"the spool {self.path} cannot be opened: "
-                    f"{_name(error)}") from error
-            self._replace(error)
-
-    def _connect(self) -> None:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._writer = _connection(self.path, self.conf.synchronous)
-        self._reader = _connection(self.path, "normal")
-        self._writer.executescript(_SCHEMA)
-        self._show(self._totals(self._writer))
-        metrics.RECEIVED.labels(STAGE).inc(self._totals(self._writer).rows)
-
-    def _replace(self, error: Exception) -> None:
-        """Put a corrupt file aside, open a new one, keep what is readable."""
-        with contextlib.suppress(AttributeError, sqlite3.Error):
-            self.close()
-        aside = quarantine.put_aside(self.path, self._clock())
-        QUARANTINED.inc()
-        LOG.error("the spool was corrupt (%s) and is now %s; a new one is in "
-                  "its place", _name(error), aside)
-        self._connect()
-        saved = 0
-        for events in quarantine.readable(aside):
-            with self._transaction(self._writer) as connection:
-                connection.executemany(_INSERT, events)
-                self._add(connection, len(events),
-                          sum(len(body) for _at, _crc, body in events))
-            saved += len(events)
-        with self._transaction(self._writer) as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO bookmarks VALUES (?, ?)",
-                quarantine.bookmarks(aside))
-        LOG.error("%d events were read from %s and spooled again", saved,
-                  aside)
-        metrics.RECEIVED.labels(STAGE).inc(saved)
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        """Lend the reading connection; turn SQLite's errors into ours."""
-        with self._lock:
-            try:
-                yield self._reader
-            except _BROKEN as error:
-                raise self._translate(error) from error
-
-    @contextlib.contextmanager
-    def _transaction(self, connection: sqlite3.Connection
-                     ) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                depth = self._totals(connection)
-                connection.execute("COMMIT")
-            except _BROKEN as error:
-                _roll_back(connection)
-                raise self._translate(error) from error
-            except BaseException:
-                _roll_back(connection)
-                raise
-            self._show(depth)
-
-    def _translate(self, error: Exception) -> Unavailable:
-        name = _name(error)
-        if name in _CORRUPT:
-            self._replace(error)
-            return Unavailable("the spool was corrupt and has been replaced",
-                               code="spool_replaced", retry_after=0.0)
-        code = {"SQLITE_FULL": "spool_disk_full"}.get(name, "spool_failing")
-        return Unavailable(f"the spool cannot be used: {name}", code=code,
-                           retry_after=1.0)
-
-    @staticmethod
-    def _totals(connection: sqlite3.Connection) -> Depth:
-        found = connection.execute("SELECT rows, bytes FROM totals").fetchone()
-        if not found or not all(type(value) is int for value in found):
-            raise _Damaged("the totals are not numbers")
-        return Depth(*found)
-
-    @staticmethod
-    def _add(connection: sqlite3.Connection, rows: int, size: int) -> None:
-        connection.execute(
-            "UPDATE totals SET rows = rows + ?, bytes = bytes + ?",
-            (rows, size))
-
-    @staticmethod
-    def _show(depth: Depth) -> None:
-        metrics.IN_FLIGHT.labels(STAGE).set(depth.rows)
-        BYTES.set(depth.bytes)
-
-
-def _prepare(path: str) -> pathlib.Path:
-    """Make the directory ours alone; return the file's absolute path."""
-    file = pathlib.Path(path).absolute()
-    home = file.parent
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if home.stat().st_mode & 0o077:
-            LOG.warning("the spool's directory %s was open to others; it is "
-                        "now 0700", home)
-            home.chmod(0o700)
-    except OSError as error:
-        raise Misconfigured(f"[spool] path {file} cannot be used: "
-                            f"{error.strerror}") from error
-    return file
-
-
-def _connection(path: pathlib.Path, synchronous: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None,
-                                 check_same_thread=False, timeout=5.0)
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={synchronous}")
-    # A drained spool gives its disk back at the next checkpoint.
-    connection.execute(f"PRAGMA journal_size_limit={64 * 1024 ** 2}")
-    return connection
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    with contextlib.suppress(sqlite3.Error):
-        connection.execute("ROLLBACK")
-
-
-def _name(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "SQLITE_CORRUPT"
-    # Primary code only: SQLITE_IOERR_WRITE → SQLITE_IOERR.
-    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
-    return "_".join(name.split("_")[:2])
+        self._file.close()

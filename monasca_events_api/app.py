@@ -29,13 +29,13 @@ from monasca_events_api import policies
 from monasca_events_api.controllers import root
 from monasca_events_api.identity import Application
 from monasca_events_api.identity import Identity
+from monasca_events_api.middleware.address import Address
 from monasca_events_api.middleware.body import Body
 from monasca_events_api.middleware.faults import Faults
 from monasca_events_api.middleware.headers import Headers
 from monasca_events_api.middleware.request_id import RequestId
 from monasca_events_common.bus import Bus
 from monasca_events_common.errors import Misconfigured
-from monasca_events_common.errors import NotFound
 from monasca_events_common.store import Store
 
 #: Addresses that need no token.
@@ -67,19 +67,9 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
     app = pecan.make_app(controller, use_context_locals=False, debug=False,
                          default_renderer="json", force_canonical=False,
                          guess_content_type_from_ext=False)
-    app = Body(_only_routes(app), conf.limits)
+    app = Body(Address(app), conf.limits)
     app = _but_for_public(identity.protect(app), app)
     return RequestId(Faults(Headers(app)))
-
-
-def _only_routes(app: Application) -> Application:
-    """Keep clients from naming attributes: Pecan routes by ``getattr``."""
-    def check(environ, start_response):
-        for part in environ.get("PATH_INFO", "").split("/"):
-            if part.startswith("_") or part == "index":
-                raise NotFound("There is nothing at this address.")
-        return app(environ, start_response)
-    return check
 
 
 def _but_for_public(protected: Application, app: Application) -> Application:

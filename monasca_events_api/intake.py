@@ -21,13 +21,13 @@ from monasca_events_api.inputs import cloudevents
 from monasca_events_common.errors import Rejected
 
 
-def open_batch(environ: dict, body: bytes) -> ingest.Batch:
+def open_batch(environ: dict, content_type: str,
+               body: bytes) -> ingest.Batch:
     """Return the events of a request's body.
 
-    :param environ: of the request, for its headers
+    :param environ: of the request, for headers of CloudEvents
     :raises Rejected: there is no such form, or the body is not of it
     """
-    content_type = environ.get("CONTENT_TYPE") or ""
     if cloudevents.is_binary(environ):
         media_type = content_type.partition(";")[0].strip().lower()
         return ingest.Batch([cloudevents.of_headers(

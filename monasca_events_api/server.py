@@ -45,6 +45,10 @@ _HEADERS_LIMIT = 64 * 1024
 #: Bytes of a body in memory; what is beyond goes to a temporary file.
 _IN_MEMORY = 1024 * 1024 + 1
 
+#: Bytes taken from a connection at once: a batch in two turns of the loop
+#: instead of fifteen.
+_RECEIVED = 64 * 1024
+
 
 class _ErrorTask(task.ErrorTask):
     """Answers what cannot be parsed, in our form and with a request id."""
@@ -94,7 +98,7 @@ def run(application: Application, sock: socket.socket, conf: cfg.ConfigOpts,
         max_request_body_size=max(_FIRM_LIMIT,
                                   4 * conf.limits.max_body_bytes),
         max_request_header_size=_HEADERS_LIMIT, inbuf_overflow=_IN_MEMORY,
-        asyncore_use_poll=True)
+        recv_bytes=_RECEIVED, asyncore_use_poll=True)
     server.channel_class = _Channel
     try:
         while not stop.is_set():

@@ -69,9 +69,9 @@ class AmqpSource(Source):
     def __init__(self, conf) -> None:
         """:param conf: an option group with OPTS"""
         self.conf = conf
+        self._brokers = [rabbit.parse_url(url) for url in rabbit.urls(conf)]
 
     def run(self, deliver: Intake, stop: threading.Event) -> None:
-        brokers = [rabbit.parse_url(url) for url in rabbit.urls(self.conf)]
         errors: list[BaseException] = []
 
         def serve(reader: "Reader") -> None:
@@ -82,7 +82,7 @@ class AmqpSource(Source):
         threads = [threading.Thread(
             target=serve, args=(Reader(self.conf, broker, deliver),),
             name=f"amqp-{number}", daemon=True)
-            for number, broker in enumerate(brokers)]
+            for number, broker in enumerate(self._brokers)]
         for thread in threads:
             thread.start()
         while not (errors or stop.wait(0.2)):

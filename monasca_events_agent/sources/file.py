@@ -64,10 +64,10 @@ class FileSource(Source):
     def __init__(self, conf) -> None:
         """:param conf: an option group with OPTS"""
         self.conf = conf
+        if not conf.paths:
+            raise Misconfigured("[file] paths names no file")
 
     def run(self, deliver: Intake, stop: threading.Event) -> None:
-        if not self.conf.paths:
-            raise Misconfigured("[file] paths names no file")
         readers = [Reader(os.path.abspath(path), self.conf, deliver)
                    for path in self.conf.paths]
         try:

@@ -54,6 +54,7 @@ class NotificationSource(Source):
     def __init__(self, conf) -> None:
         """:param conf: an option group with OPTS"""
         self.conf = conf
+        self._urls = rabbit.urls(conf)
 
     def run(self, deliver: Intake, stop: threading.Event) -> None:
         bridges = [_Bridge(transport, deliver, label)
@@ -73,7 +74,7 @@ class NotificationSource(Source):
     def _transports(self) -> list[tuple[str, object]]:
         """Return a transport for each URL. Connects to nothing yet."""
         made = []
-        for number, url in enumerate(rabbit.urls(self.conf)):
+        for number, url in enumerate(self._urls):
             # Options of its own: transports must not share a setting, and
             # the process has no global ones.
             options = cfg.ConfigOpts()

@@ -12,6 +12,7 @@
 
 """``/v1.0/events``: take events, list them, show one."""
 
+from collections.abc import Sequence
 import datetime
 from urllib import parse
 
@@ -20,15 +21,19 @@ import pecan
 from monasca_events_api import context
 from monasca_events_api import filters
 from monasca_events_api import forms
+from monasca_events_api import gate
 from monasca_events_api import ingest
 from monasca_events_api import intake
 from monasca_events_api.controllers import resource
 from monasca_events_api.controllers import statistics
 from monasca_events_api.inputs import cloudevents
 from monasca_events_api.middleware.body import BODY
+from monasca_events_api.middleware.body import CONTENT_TYPE
 from monasca_events_api.policies import events as rules
 from monasca_events_common import event
 from monasca_events_common import metrics
+from monasca_events_common.bus import Record
+from monasca_events_common.errors import EventsError
 from monasca_events_common.errors import Unavailable
 
 STAGE = "api"
@@ -41,6 +46,7 @@ class EventsController:
 
     def __init__(self, parts: resource.Parts) -> None:
         self._parts = parts
+        self._gate = gate.Gate(parts.bus)
         self.types = statistics.TypesController(parts)
         self.traits = statistics.TraitsController(parts)
         self.statistics = statistics.StatisticsController(parts)
@@ -56,20 +62,26 @@ class EventsController:
         parts.policy.authorize(who, rules.POST)
         delegate = parts.policy.allows(who, rules.POST_DELEGATE)
         sender = self._sender(req, who.project_id, delegate)
-        batch = intake.open_batch(req.environ, req.environ[BODY])
-        result = ingest.ingest(batch, sender, self._rules(), parts.clock())
-        metrics.RECEIVED.labels(STAGE).inc(len(batch.items))
+        batch = intake.open_batch(
+            req.environ, req.environ[CONTENT_TYPE], req.environ[BODY])
+        try:
+            result = ingest.ingest(batch, sender, self._rules(),
+                                   parts.clock())
+        except EventsError as error:
+            _count(0, getattr(error, "rejected", ()))
+            raise
+        self._publish(result.records)
+        _count(len(result.records), result.rejected)
+        return resource.answer(result.body(),
+                               status=200 if result.old else 202)
+
+    def _publish(self, records: list[Record]) -> None:
         try:
             # One call: what one request brought becomes searchable together.
-            parts.bus.publish(parts.conf.bus.topic, result.records)
+            self._gate.publish(self._parts.conf.bus.topic, records)
         except Unavailable as error:
             metrics.HELD.labels(STAGE, error.code).inc()
             raise
-        metrics.PASSED.labels(STAGE).inc(len(result.records))
-        for one in result.rejected:
-            metrics.REJECTED.labels(STAGE, one["code"]).inc()
-        return resource.answer(result.body(),
-                               status=200 if result.old else 202)
 
     def _sender(self, req, project_id: str, delegate: bool) -> ingest.Sender:
         """Return whose events these are; ``?project_id=`` is a delegate's."""
@@ -129,6 +141,17 @@ class EventsController:
             links.append({"rel": "next", "href": _href(
                 url, [*given, ("marker", marker)])})
         return links
+
+
+def _count(passed: int, rejected: Sequence[dict]) -> None:
+    """Count a request's events, once it is settled what became of them.
+
+    Those of a request that is answered 503 come again and count then.
+    """
+    metrics.RECEIVED.labels(STAGE).inc(passed + len(rejected))
+    metrics.PASSED.labels(STAGE).inc(passed)
+    for one in rejected:
+        metrics.REJECTED.labels(STAGE, one["code"]).inc()
 
 
 def _href(url: str, given: list[tuple[str, str]]) -> str:

@@ -51,7 +51,7 @@ def methods():
 
     A method that was not added is answered 405, OPTIONS with what there is.
     """
-    @pecan.expose(generic=True, content_type=None)
+    @pecan.expose(generic=True, content_type=JSON)
     def index(self, req, resp):
         if req.method == "OPTIONS":
             return webob.Response(status=204, headerlist=[

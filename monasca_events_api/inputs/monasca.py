@@ -57,13 +57,11 @@ def fields(item: dict) -> dict:
         elif name != "payload":
             extras[name] = value
     given["payload"] = _payload(inner.get("payload"), extras)
-    if "timestamp" not in given and "timestamp" in item:
-        given["timestamp"] = item["timestamp"]
-    if "message_id" not in given and "message_id" in item:
-        given["message_id"] = item["message_id"]
-    for name in ("project_id",):
-        if item.get(name) is not None:
+    for name in ("timestamp", "message_id"):
+        if name not in given and name in item:
             given[name] = item[name]
+    if item.get("project_id") is not None:
+        given["project_id"] = item["project_id"]
     dimensions = item.get("dimensions")
     if dimensions:
         given["dimensions"] = _strings(dimensions)

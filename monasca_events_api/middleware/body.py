@@ -14,8 +14,8 @@
 
 The bytes are counted while they are read, so that a chunked body or a wrong
 Content-Length changes nothing, and a compressed body is inflated no further
-than the limit. The body is handed on aside of ``wsgi.input``: Pecan would
-parse it a second time.
+than the limit. Body and Content-Type are handed on aside of their usual
+places: Pecan would parse the body a second time, and forms besides.
 """
 
 import io
@@ -27,6 +27,9 @@ from monasca_events_common.errors import TooLarge
 
 #: Key of the body's bytes in the WSGI environment.
 BODY = "monasca_events.body"
+
+#: Key of the Content-Type there.
+CONTENT_TYPE = "monasca_events.content_type"
 
 _CHUNK = 64 * 1024
 
@@ -48,6 +51,7 @@ class Body:
         environ[BODY] = body
         environ["wsgi.input"] = io.BytesIO()
         environ["CONTENT_LENGTH"] = "0"
+        environ[CONTENT_TYPE] = environ.pop("CONTENT_TYPE", "")
         return self._app(environ, start_response)
 
 

@@ -160,7 +160,9 @@ class ConfluentBus(Bus):
         return self._open(confluent_kafka.Producer, {
             "acks": "all", "enable.idempotence": True,
             "compression.type": conf.compression,
-            "linger.ms": kafka_options.LINGER_MS,
+            # A batch is handed over in less than that; a publisher waits
+            # for it each time.
+            "linger.ms": 1,
             "batch.size": kafka_options.BATCH_BYTES,
             "message.max.bytes": conf.max_record_bytes,
             "queue.buffering.max.kbytes": 128 << 10,

@@ -83,7 +83,8 @@ OPTS = [
 #: Seconds after which partitions added to a topic are noticed.
 METADATA_SECONDS = 60
 
-#: Milliseconds for which records are gathered into one request.
+#: Milliseconds for which kafka-python gathers records into one request: about
+#: what it takes to hand over a batch.
 LINGER_MS = 5
 
 #: Bytes of a request that are gathered at most for one partition.

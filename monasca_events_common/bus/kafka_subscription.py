@@ -10,32 +10,27 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One member of a Kafka consumer group, by kafka-python.
+"""One member of a Kafka consumer group, by kafka-python, as a subscription.
 
-kafka-python tells of a rebalance on its own thread while ``poll`` waits, and
-nothing can be awaited there that the polling thread does. So the consumer
-polls on a thread of its own and our ``poll`` waits beside it: what a watcher
-must be told is told by whoever called ``poll``, as the bus promises.
+Made by the Kafka bus; connects at the first poll. Translates errors, finds
+gaps, and makes the consumer anew when it stands still without a reason.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-import concurrent.futures
+from collections.abc import Mapping, Sequence
 import logging
-import queue
 import threading
 import time
-from typing import Any
 
 import kafka
 from kafka import errors as kafka_errors
-from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.structs import OffsetAndMetadata
-from kafka.structs import TopicPartition
 
 from monasca_events_common.bus import Delivery
 from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Subscription
 from monasca_events_common.bus import Watcher
+from monasca_events_common.bus.kafka_member import Batches
+from monasca_events_common.bus.kafka_member import Member
+from monasca_events_common.bus.kafka_member import Stuck
 from monasca_events_common.bus.kafka_progress import Progress
 from monasca_events_common.errors import BusUnavailable
 
@@ -51,7 +46,7 @@ _NOT_OURS = (kafka_errors.CommitFailedError,
 
 
 class KafkaSubscription(Subscription):
-    """Made by the Kafka bus; connects at the first poll."""
+    """The bus's promises on top of a member."""
 
     def __init__(self, bus, topic: str, group: str,
                  watcher: Watcher | None) -> None:
@@ -61,16 +56,11 @@ class KafkaSubscription(Subscription):
         self._group = group
         self._watcher = watcher
         self._progress = Progress(topic, time.monotonic)
-        self._consumer: kafka.KafkaConsumer | None = None
-        self._thread: concurrent.futures.ThreadPoolExecutor | None = None
-        self._calls: queue.SimpleQueue = queue.SimpleQueue()
-        self._busy = threading.RLock()
-        self._failure: BaseException | None = None
+        self._member: Member | None = None
         self._fresh: set[int] = set()
-        self._late: dict[TopicPartition, OffsetAndMetadata] | None = None
-        self._paused = False
-        self._closing = False
-        #: Times that the watchdog made the consumer anew.
+        self._busy = threading.RLock()
+        self._paused = self._closing = False
+        #: Times that the consumer was made anew.
         self.rebuilds = 0
 
     @property
@@ -84,17 +74,32 @@ class KafkaSubscription(Subscription):
             if self._closing or self._bus.closed:
                 raise BusUnavailable("the subscription is closed")
             try:
-                if self._consumer is None:
+                if self._member is None:
                     self._connect(timeout)
-                batches = self._aside(self._consumer.poll,
-                                      int(timeout * 1000), limit)
-                self._raise_failure(bool(batches))
+                batches = self._poll(limit, timeout)
                 self._learn()
                 self._watch(bool(batches))
             except kafka_errors.KafkaError as error:
                 self._bus.failed(error)
                 raise BusUnavailable(f"Kafka cannot be polled: {error}"
                                      ) from error
+        return self._deliveries(batches)
+
+    def _poll(self, limit: int, timeout: float) -> Batches:
+        try:
+            return self._member.poll(limit, timeout)
+        except Stuck as error:
+            self._rebuild(str(error))
+            return {}
+        except kafka_errors.KafkaError:
+            raise
+        except BaseException:
+            # A watcher's. What was read meanwhile is read again by a new
+            # consumer, from the committed positions.
+            self._disconnect()
+            raise
+
+    def _deliveries(self, batches: Batches) -> list[Delivery]:
         found = []
         for place, records in batches.items():
             partition = place.partition
@@ -120,169 +125,94 @@ class KafkaSubscription(Subscription):
             metadata_max_age_ms=kafka_options.METADATA_SECONDS * 1000,
             request_timeout_ms=max(
                 15_000, int(conf.publish_timeout * 1000)))
-        consumer.subscribe([self._topic], listener=_Listener(self))
-        if self._thread is None:
-            self._thread = concurrent.futures.ThreadPoolExecutor(
-                1, thread_name_prefix="kafka-poll")
-        self._consumer = consumer
+        self._member = Member(consumer, self._topic, conf.session_timeout,
+                              self._assigned, self._revoked)
+        if self._paused:
+            self._member.pause()
 
-    # Two threads: ours waits and answers, the other one does.
-
-    def _aside(self, function: Callable, *args, **named) -> Any:
-        """Return what a function of the consumer returns.
-
-        Meanwhile whatever the listener asks for is done on this thread.
-        """
-        running = self._thread.submit(function, *args, **named)
-        running.add_done_callback(self._calls.put)
-        while True:
-            call = self._calls.get()
-            if call is running:
-                return running.result()
-            try:
-                call()
-            except BaseException as error:  # the watcher's; see below
-                self._failure = error
-
-    def _raise_failure(self, taken: bool) -> None:
-        """Raise what a watcher raised.
-
-        :param taken: there are records that our caller will not get
-        """
-        failure, self._failure = self._failure, None
-        if failure is None:
-            return
-        if taken:
-            # Begin again at the committed positions, or they were lost.
-            self._disconnect()
-            self._failure = None
-        raise failure
-
-    def ask(self, call: Callable[[], None]) -> None:
-        """Have the polling thread do something; return when it is done.
-
-        Called by the listener on kafka-python's thread. Heartbeats wait
-        meanwhile, so that a watcher must be quicker than the session.
-        """
-        done = threading.Event()
-
-        def act() -> None:
-            try:
-                call()
-            finally:
-                done.set()
-
-        self._calls.put(act)
-        done.wait(self._bus.conf.max_poll_interval)
-
-    # What the listener has us do.
-
-    def revoke(self, partitions: Sequence[int]) -> None:
-        """Tell the watcher, gathering the positions that it commits."""
-        self._late = {}
-        if self._watcher is not None and partitions and not self._closing:
-            self._watcher.revoked(partitions)
-
-    def take_late(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        """Return the positions committed while a watcher was told."""
-        late, self._late = self._late, None
-        return late or {}
-
-    def commit_late(self, late: Mapping[TopicPartition, OffsetAndMetadata]):
-        """Return a future of kafka-python, to be awaited on its thread."""
-        return self._consumer.commit_async(late)
-
-    def forget(self, partitions: Sequence[int]) -> None:
-        """Take note that these partitions are gone."""
-        self._progress.revoked(partitions)
-        self._fresh.difference_update(partitions)
-
-    def assign(self, partitions: Sequence[int]) -> None:
-        """Take note of new partitions and tell the watcher."""
+    def _assigned(self, partitions: Sequence[int]) -> None:
         LOG.info("group %s takes partitions %s of %s", self._group,
                  partitions, self._topic)
         self._fresh.update(partitions)
-        if self._paused:
-            self._consumer.pause(*map(self._place, partitions))
-        if self._watcher is not None and partitions:
+        if self._watcher is not None:
             self._watcher.assigned(partitions)
 
-    def _place(self, partition: int) -> TopicPartition:
-        return TopicPartition(self._topic, partition)
+    def _revoked(self, partitions: Sequence[int]) -> None:
+        LOG.info("group %s gives up partitions %s of %s", self._group,
+                 partitions, self._topic)
+        try:
+            if self._watcher is not None and not self._closing:
+                self._watcher.revoked(partitions)
+        finally:
+            self._progress.revoked(partitions)
+            self._fresh.difference_update(partitions)
+
+    def _learn(self) -> None:
+        """Learn what the group had committed for new partitions."""
+        if not self._fresh or self._member is None:
+            return
+        try:
+            self._progress.assigned({
+                partition: self._member.consumer.committed(
+                    self._member.place(partition),
+                    timeout_ms=self._timeout_ms())
+                for partition in self._fresh})
+            self._fresh.clear()
+        except kafka_errors.KafkaError as error:
+            # Not worth more than a gap unseen: there may be records in hand.
+            self._bus.failed(error)
 
     def _timeout_ms(self) -> int:
         return int(self._bus.conf.publish_timeout * 1000)
 
-    def _learn(self) -> None:
-        """Learn what the group had committed for new partitions."""
-        if not self._fresh:
-            return
-        fresh, self._fresh = self._fresh, set()
-        try:
-            self._progress.assigned({
-                partition: self._aside(self._consumer.committed,
-                                       self._place(partition),
-                                       timeout_ms=self._timeout_ms())
-                for partition in fresh})
-        except kafka_errors.KafkaError:
-            # Not worth more than a gap unseen: there may be records in hand.
-            self._fresh |= fresh
-
     def _watch(self, moved: bool) -> None:
-        """Make the consumer anew when it stands still without a reason."""
         if moved or self._paused:
             self._progress.rested()
             if moved:
                 self._bus.worked()
-            return
-        if not self._progress.still_for(self._bus.conf.watchdog_seconds):
-            return
-        self._progress.rested()
-        if self._progress.behind(self._ends()):
-            self.rebuilds += 1
-            LOG.warning("group %s got no record of %s for %s seconds although"
-                        " there are some; its consumer is made anew",
-                        self._group, self._topic,
-                        self._bus.conf.watchdog_seconds)
-            self._disconnect()
-            self._raise_failure(False)
+        elif self._progress.still_for(self._bus.conf.watchdog_seconds):
+            self._progress.rested()
+            if self._progress.behind(self._ends()):
+                self._rebuild(
+                    f"no record for {self._bus.conf.watchdog_seconds} seconds"
+                    " although there are some")
+
+    def _rebuild(self, reason: str) -> None:
+        self.rebuilds += 1
+        LOG.warning("group %s on %s: %s; its consumer is made anew",
+                    self._group, self._topic, reason)
+        self._disconnect()
 
     def _disconnect(self) -> None:
-        if self._consumer is None:
+        member = self._member
+        if member is None:
             return
+        # Told here and not by the member: it may not be in its group.
+        owned = sorted(member.owned())
         try:
-            self._aside(self._consumer.close, autocommit=False,
-                        timeout_ms=self._timeout_ms())
+            member.close(self._bus.conf.publish_timeout)
         except kafka_errors.KafkaError as error:
             LOG.info("group %s did not leave in time: %s", self._group, error)
         finally:
-            self._consumer = None
+            self._member = None
+            if owned:
+                self._revoked(owned)
 
     def seek(self, positions: Mapping[int, int]) -> None:
-        if self._consumer is None:
-            return
-        ours = self._consumer.assignment()
+        owned = self._member.owned() if self._member is not None else ()
         for partition, offset in positions.items():
-            place = self._place(partition)
-            if place in ours:
-                self._consumer.seek(place, offset)
+            if partition in owned:
+                self._member.seek(partition, offset)
                 self._progress.sought(partition, offset)
 
     def commit(self, positions: Mapping[int, int]) -> None:
-        if self._consumer is None:
-            return
-        ours = self._consumer.assignment()
-        offsets = {self._place(partition): OffsetAndMetadata(offset, "", -1)
-                   for partition, offset in positions.items()
-                   if self._place(partition) in ours}
-        if not offsets:
-            return
-        if self._late is not None:
-            self._late.update(offsets)
+        owned = self._member.owned() if self._member is not None else ()
+        positions = {partition: offset for partition, offset
+                     in positions.items() if partition in owned}
+        if not positions:
             return
         try:
-            self._aside(self._consumer.commit, offsets,
-                        timeout_ms=self._timeout_ms())
+            self._member.commit(positions, self._bus.conf.publish_timeout)
         except _NOT_OURS as error:
             LOG.info("group %s could not commit, the records will come again:"
                      " %s", self._group, type(error).__name__)
@@ -291,21 +221,20 @@ class KafkaSubscription(Subscription):
             self._bus.failed(error)
             raise BusUnavailable(f"Kafka did not take positions: {error}"
                                  ) from error
-        for place, offset in offsets.items():
-            self._progress.committed[place.partition] = offset.offset
+        self._progress.committed.update(positions)
 
     def pause(self) -> None:
         self._paused = True
-        if self._consumer is not None:
-            self._consumer.pause(*self._consumer.assignment())
+        if self._member is not None:
+            self._member.pause()
 
     def resume(self) -> None:
         self._paused = False
-        if self._consumer is not None:
-            self._consumer.resume(*self._consumer.paused())
+        if self._member is not None:
+            self._member.resume()
 
     def lag(self) -> Mapping[int, int]:
-        if self._consumer is None or self._late is not None:
+        if self._member is None:
             return {}
         try:
             return self._progress.lag(self._ends())
@@ -314,13 +243,12 @@ class KafkaSubscription(Subscription):
                                  ) from error
 
     def _ends(self) -> dict[int, tuple[int, int]]:
-        places = list(self._consumer.assignment())
+        places = list(map(self._member.place, self._member.owned()))
         if not places:
             return {}
-        starts, ends = (
-            self._aside(ask, places, timeout_ms=self._timeout_ms())
-            for ask in (self._consumer.beginning_offsets,
-                        self._consumer.end_offsets))
+        consumer = self._member.consumer
+        starts, ends = (ask(places, timeout_ms=self._timeout_ms()) for ask in
+                        (consumer.beginning_offsets, consumer.end_offsets))
         return {place.partition: (starts[place], ends[place])
                 for place in places}
 
@@ -331,35 +259,3 @@ class KafkaSubscription(Subscription):
         self._bus.left(self)
         with self._busy:
             self._disconnect()
-            if self._thread is not None:
-                self._thread.shutdown()
-
-
-class _Listener(AsyncConsumerRebalanceListener):
-    """Runs on kafka-python's thread; hands over to the polling one."""
-
-    def __init__(self, subscription: KafkaSubscription) -> None:
-        self._subscription = subscription
-
-    async def on_partitions_revoked(self, revoked) -> None:
-        partitions = sorted(place.partition for place in revoked)
-        self._subscription.ask(lambda: self._subscription.revoke(partitions))
-        late = self._subscription.take_late()
-        if late:
-            try:
-                await self._subscription.commit_late(late)
-            except kafka_errors.KafkaError as error:
-                LOG.info("positions could not be committed while giving up"
-                         " partitions, the records will come again: %s",
-                         type(error).__name__)
-        self._subscription.forget(partitions)
-
-    async def on_partitions_lost(self, lost) -> None:
-        partitions = sorted(place.partition for place in lost)
-        self._subscription.ask(lambda: self._subscription.revoke(partitions))
-        self._subscription.take_late()
-        self._subscription.forget(partitions)
-
-    async def on_partitions_assigned(self, assigned) -> None:
-        partitions = sorted(place.partition for place in assigned)
-        self._subscription.ask(lambda: self._subscription.assign(partitions))

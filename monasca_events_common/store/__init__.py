@@ -20,7 +20,6 @@ drivers are siblings of this file and are found by their plug-in name.
 import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
-import datetime
 
 from monasca_events_common import plugins
 from monasca_events_common.health import Health

@@ -24,6 +24,9 @@ from monasca_events_common.store import periods
 from monasca_events_common.store import sqlite_query
 from monasca_events_common.store.sqlite_schema import SLOTS
 
+# Rows that are taken at once.
+_CHUNK = 5000
+
 
 def count(connection: sqlite3.Connection, parts: Iterable[tuple],
           by: str | None, interval: int | None,
@@ -41,31 +44,31 @@ def count(connection: sqlite3.Connection, parts: Iterable[tuple],
     else:
         # The row id is in the index that is read anyway, the time is not.
         start = f"id / {width * SLOTS:d}"
-    totals: collections.Counter = collections.Counter()
-    groups: dict[int | None, collections.Counter] = {}
-    counted = 0
+    counted: collections.Counter = collections.Counter()
     for part, number in parts:
         source, bound = part.source(number)
-        for bucket, value, events in connection.execute(
-                f"SELECT {start}, {group}, count(*) {source} GROUP BY 1, 2 "
-                f"LIMIT {conditions.MAX_COUNTED + 1:d}",
-                group_bound + bound):
-            counted += 1
-            if counted > conditions.MAX_COUNTED:
+        rows = connection.execute(f"SELECT {start}, {group} {source}",
+                                  group_bound + bound)
+        # Counted here: SQLite would sort all rows before it counts them.
+        while chunk := rows.fetchmany(_CHUNK):
+            counted.update(chunk)
+            if len(counted) > conditions.MAX_COUNTED:
                 raise Rejected(
                     f"there are more than {conditions.MAX_COUNTED} buckets "
                     "and groups; narrow the query or widen the interval",
                     code="query_too_costly")
-            totals[bucket] += events
-            if value is not None:
-                groups.setdefault(bucket, collections.Counter())[value] \
-                    += events
-    return _aggregation(totals, groups, width,
+    return _aggregation(counted, width,
                         by is not None and by.startswith("traits."))
 
 
-def _aggregation(totals: collections.Counter, groups: dict,
-                 width: int | None, encoded: bool) -> Aggregation:
+def _aggregation(counted: collections.Counter, width: int | None,
+                 encoded: bool) -> Aggregation:
+    totals: collections.Counter = collections.Counter()
+    groups: dict[int | None, dict] = {}
+    for (bucket, value), events in counted.items():
+        totals[bucket] += events
+        if value is not None:
+            groups.setdefault(bucket, {})[value] = events
     buckets = []
     truncated = False
     for bucket in sorted(totals, key=lambda number: number or 0):

@@ -63,7 +63,7 @@ class Row:
     event_type: str
     columns: tuple
     terms: str
-    traits: list[str]
+    traits: tuple[str, ...]
 
 
 def row(document: Document) -> Row:
@@ -75,7 +75,7 @@ def row(document: Document) -> Row:
     traits = dict([text.partition("=")[::2]
                    for text in _texts(index, "traits")])
     dimensions = _dimensions(event)
-    terms = _texts(index, "words")
+    terms = _list(index, "words")
     terms += [term("f" + name, fields[place]) for place, name in _TERM_FIELDS
               if fields[place] is not None]
     for name, value in traits.items():
@@ -85,6 +85,11 @@ def row(document: Document) -> Row:
     for name, value in dimensions.items():
         terms.append(term("m", name))
         terms.append(term("d" + name, value))
+    try:
+        joined = " ".join(terms)
+    except TypeError:
+        raise Rejected("a word of the header index is no text",
+                       code="store_rejected") from None
     key = identity(document.event_id)
     return Row(
         id=time * SLOTS + _slot(key),
@@ -93,8 +98,8 @@ def row(document: Document) -> Row:
         columns=(key, time, *fields,
                  _json(traits), _json(dimensions),
                  document.value),
-        terms=" ".join(terms),
-        traits=_texts(index, "trait_types"))
+        terms=joined,
+        traits=tuple(_texts(index, "trait_types")))
 
 
 def needles(kind: str, name: str, value: str) -> list[str]:
@@ -178,9 +183,17 @@ def _object(value: bytes, what: str) -> dict:
     return found
 
 
-def _texts(index: dict, name: str) -> list[str]:
+def _list(index: dict, name: str) -> list:
     found = index.get(name)
-    if type(found) is not list or not set(map(type, found)) <= _TEXTS_ONLY:
+    if type(found) is not list:
+        raise Rejected(f"the header index has no list {name!r}",
+                       code="store_rejected")
+    return found
+
+
+def _texts(index: dict, name: str) -> list[str]:
+    found = _list(index, name)
+    if not set(map(type, found)) <= _TEXTS_ONLY:
         raise Rejected(f"the header index has no list of texts {name!r}",
                        code="store_rejected")
     return found

@@ -45,6 +45,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._projects: dict[str, int] = {}
+        # Which traits were seen together: far fewer than there are events.
         self._traits: set[tuple] = set()
         # Where to look for a free row id in a microsecond that is crowded.
         self._crowded: dict[int, int] = {}
@@ -73,18 +74,19 @@ class Writer:
             period = known.ensure(number)[2]
             terms.setdefault(period, []).append(
                 (number, f"{project_term(project)} {row.terms}"))
-            for trait in row.traits:
-                traits.add((project, row.event_type, trait, period))
+            traits.add((project, row.event_type, period, row.traits))
         for period, entries in terms.items():
             # FTS5 writes out what it gathered whenever ids go backwards.
             entries.sort()
             self.connection.executemany(
                 f"INSERT INTO terms_{period:d} (rowid, terms) "  # noqa: S608
                 "VALUES (?, ?)", entries)
-        self._new_traits |= traits - self._traits
+        self._new_traits = traits - self._traits
         self.connection.executemany(
             "INSERT OR IGNORE INTO trait_types VALUES (?, ?, ?, ?)",
-            self._new_traits)
+            [(project, event_type, trait, period)
+             for project, event_type, period, together in self._new_traits
+             for trait in together])
         return len(numbered)
 
     def _insert_all(self, rows: Sequence[Row]) -> list[tuple] | None:

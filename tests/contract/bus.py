@@ -120,12 +120,17 @@ class BusContract(abc.ABC):
         self.topic = f"topic-{uuid.uuid4().hex}"
         self.bus = self.open_bus()
 
+    def group(self, name: str) -> str:
+        """Return a group's name that no other test uses."""
+        return f"{name}-{self.topic}"
+
     def publish(self, count: int, first: int = 0) -> None:
         self.bus.publish(self.topic, records(count, first=first))
 
     def subscribe(self, group: str = "persister", watcher=None,
                   bus: Bus | None = None) -> Subscription:
-        subscription = (bus or self.bus).subscribe(self.topic, group, watcher)
+        subscription = (bus or self.bus).subscribe(
+            self.topic, self.group(group), watcher)
         self.addCleanup(subscription.close)
         return subscription
 
@@ -324,7 +329,7 @@ class BusContract(abc.ABC):
 
     def test_closing_the_bus_ends_a_poll_in_another_thread(self):
         bus = self.open_bus()
-        subscription = bus.subscribe(self.topic, "persister")
+        subscription = bus.subscribe(self.topic, self.group("persister"))
         subscription.poll(1, 0.5)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             polling = pool.submit(collect, subscription, 1)
@@ -396,7 +401,7 @@ class BusContract(abc.ABC):
     def test_when_a_member_dies_the_other_takes_over(self):
         """Its partitions come with what it had not committed (F6)."""
         self.publish(80)
-        self.lose_member(self.topic, "persister")
+        self.lose_member(self.topic, self.group("persister"))
         watcher = Ownership()
         survivor = self.subscribe(watcher=watcher)
         found = self.settle({survivor: watcher})
@@ -526,7 +531,7 @@ class BusContract(abc.ABC):
 
     def test_closing_twice_does_no_harm(self):
         bus = self.open_bus()
-        subscription = bus.subscribe(self.topic, "persister")
+        subscription = bus.subscribe(self.topic, self.group("persister"))
         self.publish(1)
         collect(subscription, 1)
         subscription.close()

@@ -166,3 +166,32 @@ class LimitsTest(unittest.TestCase):
                 answer = self.client.get("/v1.0/events", params=params,
                                          headers=service.token("READER"))
                 self.assertEqual(400, answer.status_code)
+
+    def test_nothing_that_a_client_says_is_a_fault_of_ours(self):
+        """S5: whatever the address, the query and the headers."""
+        generator = random.Random(7)
+        parts = ["/", "v1.0", "events", "%ff", "%00", "..", "%2e%2e", "types",
+                 "traits", "statistics", "index", "_lookup", "show", "%20",
+                 "é", "healthcheck", "version", "%2f", ";a=b", "__class__"]
+        queries = ["", "?q=%ff", "?%ff=1", "?limit=%00", "?a[]=1", "?&&&=",
+                   "?q=a&q=%c3%28", "?event_type=%u1234", "?=", "?%"]
+        accepts = ["*/*", "", "text/html,*/*;q=0.1", "a/b;q=x", "%%", ",",
+                   "application/json;q=0", "text/csv;q=0.5, */*;q=0"]
+        for _ in range(500):
+            address = "/" + "/".join(generator.choices(
+                parts, k=generator.randint(0, 5))) + generator.choice(queries)
+            method = generator.choice(["GET", "HEAD", "POST", "PUT", "PATCH",
+                                       "DELETE", "OPTIONS", "FOO"])
+            headers = {**service.token("MEMBER"),
+                       "Accept": generator.choice(accepts),
+                       "Content-Type": generator.choice(
+                           ["application/json", "a", "multipart/form-data"])}
+            with self.subTest(method=method, address=address,
+                              headers=headers):
+                answer = self.client.request(
+                    method, str(self.client.base_url).rstrip("/") + address,
+                    headers=headers, content=b"{}")
+                self.assertLess(answer.status_code, 500, answer.text)
+                self.assertIn("x-openstack-request-id", answer.headers)
+                if answer.status_code >= 400 and method != "HEAD":
+                    self.assertIn("errors", answer.json())

@@ -23,6 +23,11 @@ import threading
 import time
 import unittest
 
+import keystoneauth1.adapter
+import keystoneauth1.session
+from keystoneauth1 import token_endpoint
+import prometheus_client
+
 from monasca_events_api import app
 from monasca_events_api import command
 from monasca_events_api import server
@@ -195,6 +200,19 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(1, text.count("\n"), text)
         self.assertTrue(text.rstrip("\n").isprintable(), text)
 
+    def test_openstacks_clients_find_the_version(self):
+        auth = token_endpoint.Token(
+            f"http://127.0.0.1:{self.running.port}",
+            service.ACCOUNTS["READER"].token)
+        adapter = keystoneauth1.adapter.Adapter(
+            keystoneauth1.session.Session(auth), service_type="event",
+            min_version="1.0", max_version="1.latest")
+        found = adapter.get_endpoint_data()
+        self.assertEqual((1, 0), found.api_version)
+        self.assertTrue(found.url.endswith("/v1.0/"))
+        self.assertEqual(200, adapter.get(
+            "/v1.0/events").status_code)
+
     def test_a_stop_answers_what_has_begun(self):
         started, go = threading.Event(), threading.Event()
 
@@ -216,6 +234,15 @@ class ServerTest(unittest.TestCase):
         asker.join(30)
         stopper.join(30)
         self.assertEqual((200, b"done"), (answers[0][0], answers[0][2]))
+
+
+def _counted():
+    """Return what the stage has received, passed on and rejected so far."""
+    def value(name, **labels):
+        return prometheus_client.REGISTRY.get_sample_value(
+            f"monasca_events_{name}_total", {"stage": "api", **labels}) or 0
+    return (value("received"), value("passed"),
+            value("rejected", code="unknown_field"))
 
 
 class _Open(service.identity.Identity):
@@ -268,6 +295,22 @@ class OutageTest(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 5)
         other.execute("ROLLBACK")
         self.assertEqual(202, self.post(self.client).status_code)
+
+    def test_every_event_is_counted_once_when_it_is_settled(self):
+        self.parts.conf.set_override("publish_timeout", 0.1,
+                                     group="sqlite_bus")
+        before = _counted()
+        other = self.lock()
+        self.assertEqual(503, self.post(self.client).status_code)
+        self.assertEqual(before, _counted())
+        other.execute("ROLLBACK")
+        for events in ([{"event_type": "x"}, {"bad": 1}], [{"bad": 1}]):
+            self.client.post("/v1.0/events", json={"events": events},
+                             headers=service.token("MEMBER"))
+        received, passed, rejected = (
+            after - then for after, then in zip(_counted(), before,
+                                                strict=True))
+        self.assertEqual((3, 1, 2), (received, passed, rejected))
 
     def test_without_an_identity_middleware_nobody_is_let_in(self):
         """S3"""

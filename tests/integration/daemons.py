@@ -29,13 +29,17 @@ def program(name: str) -> str:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process started (Linux)."""
-    try:
-        text = pathlib.Path(
-            f"/proc/{pid}/task/{pid}/children").read_text()
-    except FileNotFoundError:
-        return []
-    return [int(one) for one in text.split()]
+    """Return the processes that a process started (Linux).
+
+    Each thread has its own: cotyledon forks from a thread.
+    """
+    found: list[int] = []
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(one) for one in path.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 class Daemons:

@@ -148,7 +148,7 @@ class KafkaContract(contract.BusContract):
         """(F5)"""
         bus = open_bus(self.driver, "127.0.0.1:1", publish_timeout=1.0)
         self.addCleanup(bus.close)
-        subscription = bus.subscribe(self.topic, "persister")
+        subscription = bus.subscribe(self.topic, self.group("persister"))
         self.addCleanup(subscription.close)
         before = None
         for _ in range(3):
@@ -223,7 +223,7 @@ class KafkaContract(contract.BusContract):
         errors: list[BaseException] = []
 
         def work(bus, rounds):
-            subscription = bus.subscribe(self.topic, "persister")
+            subscription = bus.subscribe(self.topic, self.group("persister"))
             try:
                 while not stop.is_set() and rounds:
                     found = subscription.poll(50, 0.3)
@@ -264,7 +264,7 @@ class TestKafkaBus(KafkaContract, unittest.TestCase):
     name = "kafka"
 
     def stall(self, subscription) -> None:
-        consumer = subscription._consumer
+        consumer = subscription._member.consumer
         consumer.pause(*consumer.assignment())
 
 

@@ -200,7 +200,7 @@ class TestRefusals(PosterTest):
     def test_an_event_whose_bytes_changed_on_disk_is_buried_not_posted(self):
         """F17"""
         self.fill(3)
-        self.spool._writer.execute(
+        self.spool._file.writer.execute(
             "UPDATE events SET body = x'7b7d' WHERE id = 2")
         self.drain(self.poster())
         self.assertEqual(self.ids(0, 2), self.sink.accepted)
@@ -310,9 +310,9 @@ class TestHolding(PosterTest):
         """F16"""
         self.fill(2)
         made = self.poster()
-        self.spool._reader.execute("PRAGMA query_only=1")
+        self.spool._file.reader.execute("PRAGMA query_only=1")
         self.assertRaises(Unavailable, made.step)
-        self.spool._reader.execute("PRAGMA query_only=0")
+        self.spool._file.reader.execute("PRAGMA query_only=0")
         self.drain(made)
         self.assertEqual(1, len(self.sink.requests))
 

@@ -173,8 +173,7 @@ class TestFileSource(testtools.TestCase):
 
     def test_no_file_is_the_operators_mistake(self):
         conf = options("file", file.FileSource.OPTS)
-        self.assertRaises(Misconfigured, file.FileSource(conf).run,
-                          self.kept, threading.Event())
+        self.assertRaises(Misconfigured, file.FileSource, conf)
 
     def test_following_ends_when_told(self):
         stop = threading.Event()

@@ -22,6 +22,7 @@ import fixtures
 import testtools
 
 from monasca_events_agent import spool
+from monasca_events_agent import spoolfile
 from monasca_events_agent.sources import Bookmark
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
@@ -60,14 +61,14 @@ class TestKeeping(SpoolTest):
         opened = self.open()
         self.assertEqual([b"1"], self.bodies(opened))
         self.assertEqual("7", opened.bookmark("file"))
-        self.assertEqual(spool.Depth(1, 1), opened.depth())
+        self.assertEqual(spoolfile.Depth(1, 1), opened.depth())
 
     def test_removed_events_are_gone_and_others_stay(self):
         opened = self.open()
         opened.append([b"1", b"2", b"3"])
         opened.remove(opened.fetch(2, 100))
         self.assertEqual([b"3"], self.bodies(opened))
-        self.assertEqual(spool.Depth(1, 1), opened.depth())
+        self.assertEqual(spoolfile.Depth(1, 1), opened.depth())
 
     def test_a_fetch_is_limited_by_number_and_by_bytes_but_never_empty(self):
         opened = self.open()
@@ -102,7 +103,7 @@ class TestKeeping(SpoolTest):
         one.append([b"1"])
         two.append([b"2"])
         self.assertEqual([b"1", b"2"], self.bodies(one))
-        self.assertEqual(spool.Depth(2, 2), two.depth())
+        self.assertEqual(spoolfile.Depth(2, 2), two.depth())
 
 
 class TestLimits(SpoolTest):
@@ -133,15 +134,15 @@ class TestLimits(SpoolTest):
         """F16"""
         opened = self.open()
         opened.append([b"x" * 100])
-        pages, = opened._writer.execute("PRAGMA page_count").fetchone()
-        opened._writer.execute(f"PRAGMA max_page_count={pages + 2}")
+        pages, = opened._file.writer.execute("PRAGMA page_count").fetchone()
+        opened._file.writer.execute(f"PRAGMA max_page_count={pages + 2}")
         error = self.assertRaises(Unavailable, opened.append,
                                   [b"y" * 100000])
         self.assertEqual("spool_disk_full", error.code)
-        opened._writer.execute("PRAGMA max_page_count=1000000")
+        opened._file.writer.execute("PRAGMA max_page_count=1000000")
         opened.append([b"z"])
         self.assertEqual([b"x" * 100, b"z"], self.bodies(opened))
-        self.assertEqual("ok", opened._writer.execute(
+        self.assertEqual("ok", opened._file.writer.execute(
             "PRAGMA integrity_check").fetchone()[0])
 
 
@@ -190,8 +191,19 @@ class TestDamage(SpoolTest):
         self.assertEqual(1, len(self.aside()))
         self.assertEqual("9", opened.bookmark("file"))
         opened.append([b"on"])
-        self.assertEqual(spool.Depth(len(found) + 1, sum(map(len, found)) + 2),
-                         opened.depth())
+        self.assertEqual(
+            spoolfile.Depth(len(found) + 1, sum(map(len, found)) + 2),
+            opened.depth())
+
+    def test_rows_of_a_replaced_file_name_no_rows_of_the_new_one(self):
+        """The poster may have fetched a batch before the damage showed."""
+        opened = self.open()
+        opened.append([b"posted"] * 10)
+        rows = opened.fetch(10, 1000)
+        opened._file._replace(ValueError("damage"))
+        opened.append([b"not posted yet"] * 10)
+        opened.remove(rows)
+        self.assertEqual(20, opened.depth().rows)
 
     def test_changed_bytes_of_an_event_are_noticed(self):
         bodies = self.fill(100)

@@ -51,8 +51,7 @@ class IntakeTest(unittest.TestCase):
     def open(self, content, content_type="application/json", **headers):
         if type(content) is not bytes:
             content = json.dumps(content).encode()
-        return intake.open_batch({"CONTENT_TYPE": content_type, **headers},
-                                 content)
+        return intake.open_batch(headers, content_type, content)
 
     def refused(self, *args, **headers):
         with self.assertRaises(errors.Rejected) as caught:

@@ -1,0 +1,253 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The spool's file: SQLite, and what is done when it fails.
+
+Opens the file, lends its connections, turns SQLite's errors into ours, and
+puts a corrupt file aside. Called by the spool only; what is in the rows is
+the spool's business.
+"""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import dataclasses
+import logging
+import os
+import pathlib
+import sqlite3
+import threading
+
+import prometheus_client
+
+from monasca_events_agent import quarantine
+from monasca_events_common import metrics
+from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import Unavailable
+
+LOG = logging.getLogger(__name__)
+
+#: The stage that what is in the file waits for.
+STAGE = "poster"
+
+QUARANTINED = prometheus_client.Counter(
+    "monasca_events_spool_quarantined",
+    "Spool files put aside because they were corrupt.")
+BYTES = prometheus_client.Gauge(
+    "monasca_events_spool_bytes", "Bytes of events in the spool.")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    spooled_at REAL NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS bookmarks (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS totals (
+    id INTEGER PRIMARY KEY CHECK (id = 1), rows INTEGER, bytes INTEGER);
+INSERT OR IGNORE INTO totals VALUES (1, 0, 0);
+"""
+INSERT = "INSERT INTO events (spooled_at, crc, body) VALUES (?, ?, ?)"
+# What SQLite says of a file that is not, or no longer, one of its own.
+_CORRUPT = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+# What it says of the world around the file.
+_PASSING = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR",
+            "SQLITE_LOCKED", "SQLITE_NOMEM", "SQLITE_PERM", "SQLITE_READONLY")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Depth:
+    """How much is in the spool."""
+
+    rows: int
+    bytes: int
+
+
+class _Damaged(sqlite3.DatabaseError):
+    """The file is a database, but not as it was written."""
+
+    sqlite_errorname = "SQLITE_CORRUPT"
+
+
+# With a damaged file, even SQLite's message may be no text.
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
+
+
+class SpoolFile:
+    """Two connections to one file. Safe to use from several threads."""
+
+    def __init__(self, path: str, synchronous: str,
+                 clock: Callable[[], float]) -> None:
+        """Open the file, putting a corrupt one aside.
+
+        :param synchronous: how SQLite syncs what must survive
+        :raises Misconfigured: it cannot be made or used
+        """
+        self.path = _prepare(path)
+        self._synchronous = synchronous
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._open()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection. Raises Unavailable."""
+        with self._lock:
+            try:
+                yield self.reader
+            except _BROKEN as error:
+                raise self._translate(error) from error
+
+    @contextlib.contextmanager
+    def writing(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """Lend a connection within a transaction, committed at the end.
+
+        :param durable: whether it must survive a power failure
+        :raises Unavailable: nothing was written
+        """
+        with self._lock:
+            connection = self.writer if durable else self.reader
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                depth = self.totals(connection)
+                connection.execute("COMMIT")
+            except _BROKEN as error:
+                _roll_back(connection)
+                raise self._translate(error) from error
+            except BaseException:
+                _roll_back(connection)
+                raise
+            _show(depth)
+
+    def close(self) -> None:
+        """Release the file. May be called twice."""
+        with self._lock:
+            self.writer.close()
+            self.reader.close()
+
+    @staticmethod
+    def totals(connection: sqlite3.Connection) -> Depth:
+        """Return how much there is."""
+        found = connection.execute("SELECT rows, bytes FROM totals").fetchone()
+        if not found or not all(type(value) is int for value in found):
+            raise _Damaged("the totals are not numbers")
+        return Depth(*found)
+
+    @staticmethod
+    def add(connection: sqlite3.Connection, rows: int, size: int) -> None:
+        """Count what was added, or with negative numbers removed."""
+        connection.execute(
+            "UPDATE totals SET rows = rows + ?, bytes = bytes + ?",
+            (rows, size))
+
+    def _open(self) -> None:
+        try:
+            self._connect()
+        except OSError as error:
+            raise Misconfigured(f"[spool] path {self.path} cannot be used: "
+                                f"{error.strerror}") from error
+        except _BROKEN as error:
+            if _name(error) in _PASSING:
+                raise Misconfigured(
+                    f"the spool {self.path} cannot be opened: "
+                    f"{_name(error)}") from error
+            self._replace(error)
+
+    def _connect(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.writer = _connection(self.path, self._synchronous)
+        self.reader = _connection(self.path, "normal")
+        self.writer.executescript(_SCHEMA)
+        _show(self.totals(self.writer))
+        metrics.RECEIVED.labels(STAGE).inc(self.totals(self.writer).rows)
+
+    def _replace(self, error: Exception) -> None:
+        """Put a corrupt file aside, open a new one, keep what is readable."""
+        with contextlib.suppress(AttributeError, sqlite3.Error):
+            self.close()
+        aside = quarantine.put_aside(self.path, self._clock())
+        QUARANTINED.inc()
+        LOG.error("the spool was corrupt (%s) and is now %s; a new one is in "
+                  "its place", _name(error), aside)
+        self._connect()
+        # Rows that somebody fetched from the old file must never name rows
+        # of the new one: removing them would remove others.
+        self.writer.execute("INSERT INTO sqlite_sequence VALUES (?, ?)",
+                            ("events", int(self._clock() * 1e6)))
+        saved = 0
+        for events in quarantine.readable(aside):
+            with self.writing() as connection:
+                connection.executemany(INSERT, events)
+                self.add(connection, len(events),
+                          sum(len(body) for _at, _crc, body in events))
+            saved += len(events)
+        with self.writing() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO bookmarks VALUES (?, ?)",
+                quarantine.bookmarks(aside))
+        LOG.error("%d events were read from %s and spooled again", saved,
+                  aside)
+        metrics.RECEIVED.labels(STAGE).inc(saved)
+
+    def _translate(self, error: Exception) -> Unavailable:
+        name = _name(error)
+        if name in _CORRUPT:
+            self._replace(error)
+            return Unavailable("the spool was corrupt and has been replaced",
+                               code="spool_replaced", retry_after=0.0)
+        code = {"SQLITE_FULL": "spool_disk_full"}.get(name, "spool_failing")
+        return Unavailable(f"the spool cannot be used: {name}", code=code,
+                           retry_after=1.0)
+
+
+def _show(depth: Depth) -> None:
+    metrics.IN_FLIGHT.labels(STAGE).set(depth.rows)
+    BYTES.set(depth.bytes)
+
+
+def _prepare(path: str) -> pathlib.Path:
+    """Make the directory ours alone; return the file's absolute path."""
+    file = pathlib.Path(path).absolute()
+    home = file.parent
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_mode & 0o077:
+            LOG.warning("the spool's directory %s was open to others; it is "
+                        "now 0700", home)
+            home.chmod(0o700)
+    except OSError as error:
+        raise Misconfigured(f"[spool] path {file} cannot be used: "
+                            f"{error.strerror}") from error
+    return file
+
+
+def _connection(path: pathlib.Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None,
+                                 check_same_thread=False, timeout=5.0)
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    # A drained spool gives its disk back at the next checkpoint.
+    connection.execute(f"PRAGMA journal_size_limit={64 * 1024 ** 2}")
+    return connection
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("ROLLBACK")
+
+
+def _name(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "SQLITE_CORRUPT"
+    # Primary code only: SQLITE_IOERR_WRITE → SQLITE_IOERR.
+    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return "_".join(name.split("_")[:2])

@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Faults that every site must survive: nothing lost, nothing twice in view.
+
+The generator's truth file is the judge, the seeds make a run repeatable.
+"""
+
+import pathlib
+import random
+import shutil
+import tempfile
+import time
+
+from tests.integration.daemons import wait_for
+from tests.integration.sites import Site
+
+#: Times that each daemon is killed.
+KILLS = 20
+SEED = 20261122
+
+
+class FaultTests:
+    """Mixed into a TestCase with ``make_site``; a site for each test."""
+
+    #: Notifications a second while daemons are being killed.
+    rate = 150
+
+    def make_site(self, folder: pathlib.Path) -> Site:
+        raise NotImplementedError
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.site = self.make_site(self.folder)
+        self.addCleanup(self.site.close)
+        self.site.start()
+
+    def traffic(self, count: int, *options: str):
+        """Start sending; return the process and its truth file."""
+        truth = self.folder / "faults.truth"
+        return self.site.generate(truth, count, "--seed", str(SEED),
+                                  *options, wait=False), truth
+
+    def assert_balanced(self, truth: pathlib.Path,
+                        seconds: float = 180) -> None:
+        self.site.await_api()
+        report = self.site.settle(truth, seconds=seconds)
+        self.assertTrue(report.ok, report.text())
+        print(f"{self.id()}: {report.text()}", flush=True)
+
+    def kill_in_mid_stream(self, name: str) -> None:
+        """SIGKILL a daemon's worker KILLS times while events flow."""
+        rng = random.Random(SEED)
+        process, truth = self.traffic(10 ** 6, "--rate", str(self.rate))
+        try:
+            killed = 0
+            while killed < KILLS:
+                time.sleep(rng.uniform(0.3, 1.8))
+                killed += self.site.daemons.kill_worker(
+                    name, rng.randrange(8))
+        finally:
+            process.terminate()
+            process.wait(60)
+        self.assert_balanced(truth)
+
+    def test_the_agent_is_killed_in_mid_stream(self):
+        # F1
+        self.kill_in_mid_stream("agent")
+
+    def test_an_api_worker_is_killed_in_mid_stream(self):
+        # F2
+        self.kill_in_mid_stream("api")
+
+    def test_the_persister_is_killed_in_mid_stream(self):
+        # F3
+        self.kill_in_mid_stream("persister")
+
+    def test_everything_is_killed_at_once_and_started_again(self):
+        # F24
+        process, truth = self.traffic(10 ** 6, "--rate", str(self.rate))
+        rng = random.Random(SEED)
+        try:
+            for _ in range(5):
+                time.sleep(rng.uniform(1.0, 3.0))
+                for name in ("agent", "api", "persister"):
+                    self.site.daemons.kill(name)
+                for name in ("api", "persister", "agent"):
+                    self.site.daemons.start(name)
+        finally:
+            process.terminate()
+            process.wait(60)
+        self.assert_balanced(truth)
+
+    #: Notifications that arrive while the API is down.
+    outage = 50000
+
+    def test_the_api_is_down_while_many_notifications_arrive(self):
+        # F11, M15, D20
+        self.assertEqual(0, self.site.daemons.stop("api"))
+        process, truth = self.traffic(self.outage)
+        self.assertEqual(0, process.wait(600))
+        self.site.daemons.start("api")
+        self.site.await_api()
+        self.assert_balanced(truth, seconds=400)
+
+    def test_a_rolling_restart_loses_nothing_and_exits_well(self):
+        # F22
+        process, truth = self.traffic(10 ** 6, "--rate", str(self.rate))
+        try:
+            for name in ("agent", "persister", "api"):
+                time.sleep(1.0)
+                wait_for(f"{name} works",
+                         lambda name=name: self.site.daemons.workers(name))
+                time.sleep(0.5)
+                self.assertEqual(0, self.site.daemons.stop(name),
+                                 self.site.daemons.log(name)[-2000:])
+                self.site.daemons.start(name)
+        finally:
+            process.terminate()
+            process.wait(60)
+        self.assert_balanced(truth)
+
+
+def seen(site: Site, project: str, at_least: int) -> None:
+    """Wait until a project has so many events."""
+    wait_for(f"{project} has {at_least} events",
+             lambda: site.count(project) >= at_least)
