@@ -26,10 +26,14 @@ _SOURCES = ("monasca_events_agent.sources.notifications:NotificationSource",
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return every group of the agent with its options."""
+    from monasca_events_agent.traffic import file_driver
     found = [(group, list(opts)) for group, opts in agent.GROUPS]
     for spelling in _SOURCES:
         module, name = spelling.split(":")
         cls = getattr(importlib.import_module(module), name)
         found.append((cls.GROUP, list(cls.OPTS)))
     found.append((endpoints.AUTH_GROUP, endpoints.auth_opts()))
+    # Read by services that notify through a file, not by the agent; listed
+    # here because the driver is this package's.
+    found.append((file_driver.GROUP, list(file_driver.OPTS)))
     return found

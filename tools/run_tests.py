@@ -72,7 +72,7 @@ def run_stestr(part: str, tally: Tally) -> None:
     mode = ["--concurrency", "2"] if part in _PARALLEL else ["--serial"]
     command = ["stestr", "--test-path", folder, "--repo-url", repository,
                "run", "--slowest", *mode]
-    os.makedirs(".stestr", exist_ok=True)
+    os.makedirs(repository)
     status = subprocess.run(command, check=False).returncode
     stream = subprocess.run(
         ["stestr", "--test-path", folder, "--repo-url", repository, "last",

@@ -18,8 +18,10 @@ while [ $# -gt 0 ]; do
         -h|--help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0;;
         --no-demo) demo=;;
         --state-dir)
-            [ $# -gt 1 ] || { echo "error: --state-dir needs a folder" >&2
-                              exit 2; }
+            if [ $# -lt 2 ]; then
+                echo "error: --state-dir needs a folder" >&2
+                exit 2
+            fi
             # Relative to where the caller stands, not to the project.
             arguments+=("--state-dir=$(realpath -m "$2")"); shift;;
         *) arguments+=("$1");;

@@ -14,7 +14,8 @@
 
 project = "Monasca Events"
 copyright = "Monasca Events contributors"  # noqa: A001 - Sphinx's name
-extensions = ["openstackdocstheme"]
+extensions = ["openstackdocstheme", "oslo_config.sphinxext",
+              "oslo_policy.sphinxext"]
 html_theme = "openstackdocs"
 root_doc = "index"
 exclude_patterns = []
