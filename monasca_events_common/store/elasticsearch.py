@@ -20,7 +20,9 @@ never asks for the server's version: some distributions do not answer that.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 import dataclasses
+import time
 
+import elasticsearch
 from oslo_config import cfg
 import orjson
 
@@ -45,6 +47,8 @@ from monasca_events_common.store import Store
 from monasca_events_common.store import Trait
 from monasca_events_common.store import WriteResult
 
+# Times that a search is tried while shards are starting.
+_SEARCHES = 4
 # Events that one request of a purge in a shared index finds and removes.
 _PURGED_AT_ONCE = 1000
 
@@ -295,15 +299,32 @@ class ElasticsearchStore(Store):
     def _search(self, scope: _Scope, filters: Sequence[dict],
                 **wanted) -> dict:
         wanted.setdefault("track_total_hits", False)
-        found = self._client.search(
+        found = self._patiently(
             index=scope.target, routing=scope.routing,
             query={"bool": {"filter": [scope.condition, *filters]}},
             timeout=f"{round(self.conf.query_timeout * 1000)}ms",
             ignore_unavailable=True, allow_no_indices=True,
-            allow_partial_search_results=False, **wanted).body
+            allow_partial_search_results=False, **wanted)
         if found["timed_out"]:
             raise elasticsearch_client.too_costly(self.conf.query_timeout)
         return found
+
+    def _patiently(self, **search) -> dict:
+        """Search; ask again for a moment while a shard is starting.
+
+        A tenant's first event in a period makes an index, and for some
+        hundredths of a second every search that would include it fails.
+        """
+        wait = self.conf.retry_wait
+        for _ in range(_SEARCHES - 1):
+            try:
+                return self._client.search(**search).body
+            except elasticsearch.ApiError as error:
+                if error.status_code != 503:
+                    raise
+            time.sleep(wait)
+            wait *= 2
+        return self._client.search(**search).body
 
     def _remove(self, scope: _Scope, before: str) -> int:
         """Remove one project's events from shared indices, by their ids."""
