@@ -137,7 +137,7 @@ class Bus(abc.ABC):
     @abc.abstractmethod
     def subscribe(self, topic: str, group: str,
                   watcher: Watcher | None = None) -> Subscription:
-        """Join ``group`` on ``topic``; a new group starts at the oldest record.
+        """Join ``group`` on ``topic``; a new group starts at the oldest one.
 
         Returns at once, also while the log is down; ``poll`` tells.
         """
