@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import importlib
 import os
 import sys
+import warnings
 
 from oslo_config import cfg
 from oslo_log import log
@@ -170,6 +171,8 @@ def run(main, argv: Sequence[str] | None = None) -> int:
     # Spools, stores and dead letters hold tenants' data: what we create is
     # for the service's user alone.
     os.umask(0o077)
+    # oslo.messaging imports eventlet, unused, which then warns at length.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
     except Misconfigured as error:

@@ -10,126 +10,112 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
 """``monasca-events-dead-letters``: list, show, replay and purge them."""
 
-from collections.abc import Callable, Sequence
+import argparse
+from collections.abc import Callable, Iterator, Sequence
 import json
+import os
+import shutil
 import sys
+import textwrap
 
 from oslo_config import cfg
 
 from monasca_events_common import config
+from monasca_events_common import deadletters_arguments as arguments
 from monasca_events_common import plugins
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.deadletters import get_dead_letters
 from monasca_events_common.errors import EventsError
-from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import Unavailable
 
 #: Namespace of what replays a stage's letters: a class taking the
 #: configuration, with ``replay(letter)`` and ``close()``.
 NAMESPACE = "monasca_events.replayers"
 
-DESCRIPTION = """Look at what could not be delivered, and deliver or forget
-it. Letters keep the raw bytes, the stage that gave up, the reason and the
-position."""
-
-EPILOG = """Examples:
-  monasca-events-dead-letters list --stage persister --code forged_record
-  monasca-events-dead-letters show 17
-  monasca-events-dead-letters replay 17 18        (or: replay --all)
-  monasca-events-dead-letters purge --stage agent --all
-  monasca-events-dead-letters resume persister    (after the breaker tripped)
-"""
-
 _PAGE = 500
 
 
-def _parsers(subparsers) -> None:
-    one = subparsers.add_parser("list", help="a line each")
-    _filters(one)
-    one.add_argument("--limit", type=int, default=100,
-                     help="letters shown at most (default 100)")
-    one.add_argument("--json", action="store_true", help="NDJSON")
-    one = subparsers.add_parser("show", help="everything of some letters")
-    one.add_argument("ids", type=int, nargs="+", metavar="ID")
-    for name, text in (("replay", "send letters again, then forget them"),
-                       ("purge", "forget letters")):
-        one = subparsers.add_parser(name, help=text)
-        one.add_argument("ids", type=int, nargs="*", metavar="ID")
-        one.add_argument("--all", action="store_true",
-                         help="every letter that the filters leave")
-        _filters(one)
-    one = subparsers.add_parser("resume", help="let a stage go on whose "
-                                               "breaker tripped")
-    one.add_argument("stage")
-
-
-def _filters(parser) -> None:
-    parser.add_argument("--stage", help="agent, persister, …")
-    parser.add_argument("--project-id", help="letters of one project")
-    parser.add_argument("--code", help="letters with one reason code")
-
-
-_CLI = [cfg.SubCommandOpt("action", title="actions", handler=_parsers,
-                          help="what to do")]
-
-
 def start(argv: Sequence[str]) -> int:
-    """Carry out one action; return the exit status."""
-    conf = config.load(argv, "monasca-events-dead-letters", cli=_CLI,
-                       description=DESCRIPTION, epilog=EPILOG)
-    if not conf.action.name:
-        raise Misconfigured("say what to do: list, show, replay, purge or "
-                            "resume (--help tells more)")
+    """Carry out one action; return the exit status: 0, 1 where something
+    could not be done, 2 for a wrong command line."""
+    given = arguments.parse(argv)
+    conf = config.load(given.config, arguments.PROG)
     letters = get_dead_letters(conf)
     try:
-        return _ACTIONS[conf.action.name](conf, letters)
+        return _ACTIONS[given.action](given, conf, letters)
     except EventsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return 1
     finally:
         letters.close()
 
 
-def _chosen(conf, letters: DeadLetters) -> list[int]:
-    """Return the ids that the command line names, or all that it filters."""
-    action = conf.action
-    if action.ids:
-        return action.ids
-    if not action.all:
-        raise Misconfigured("name letters by id, or say --all")
-    ids: list[int] = []
-    while True:
-        page = letters.list(stage=action.stage, project_id=action.project_id,
-                            code=action.code, after=ids[-1] if ids else 0,
-                            limit=_PAGE)
+def _complain(text: str) -> None:
+    print(_safe(text), file=sys.stderr)
+
+
+def _found(given: argparse.Namespace, letters: DeadLetters,
+           most: int | None = None) -> Iterator[DeadLetter]:
+    """Yield the letters that the filters leave, a page at a time."""
+    after = seen = 0
+    while most is None or seen < most:
+        page = letters.list(
+            stage=given.stage, project_id=given.project_id, code=given.code,
+            after=after, limit=_PAGE if most is None
+            else min(_PAGE, most - seen))
         if not page:
-            return ids
-        ids.extend(one.id for one in page)
+            return
+        yield from page
+        seen += len(page)
+        after = page[-1].id
 
 
-def _list(conf, letters: DeadLetters) -> int:
-    action = conf.action
-    found = letters.list(stage=action.stage, project_id=action.project_id,
-                         code=action.code, limit=action.limit + 1)
-    for one in found[:action.limit]:
-        if action.json:
-            print(json.dumps(_plain(one)))
-        else:
-            print(f"{one.id:>6}  {one.last_at}  {one.stage:<10} "
-                  f"{one.code:<24} {one.position}  {_safe(one.reason)[:100]}")
-    if not action.json:
-        total = sum(letters.count().values())
-        more = len(found) > action.limit
-        print(f"{min(len(found), action.limit)} shown"
-              f"{', more match (--limit)' if more else ''}; "
-              f"{total} letters in all", file=sys.stderr)
+def _chosen(given: argparse.Namespace, letters: DeadLetters) -> list[int]:
+    """Return the ids that the command line names, or all that it filters."""
+    if given.ids:
+        return list(dict.fromkeys(given.ids))
+    return [one.id for one in _found(given, letters)]
+
+
+def _list(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
+    width = (shutil.get_terminal_size().columns if sys.stdout.isatty()
+             else None)
+    shown, more = 0, False
+    for one in _found(given, letters, given.limit + 1):
+        if shown == given.limit:
+            more = True
+            break
+        shown += 1
+        print(json.dumps(_plain(one)) if given.json else _brief(one, width))
+    if more or not given.json:
+        # What was asked for goes first, also where both go to one terminal.
+        sys.stdout.flush()
+        _complain(f"{shown} shown{', more match (--limit)' if more else ''}; "
+                  f"{sum(letters.count().values())} letters in all")
     return 0
 
 
-def _show(conf, letters: DeadLetters) -> int:
-    for number in conf.action.ids:
+def _brief(letter: DeadLetter, width: int | None) -> str:
+    """Return a letter for a list: a line, or some that fit a terminal.
+
+    :param width: the terminal's, or None where the reader is a program such
+        as grep
+    """
+    head = f"{letter.id:>6}  {letter.last_at}  {letter.stage:<9}  "
+    position, reason = _safe(letter.position), _safe(letter.reason)
+    if width is None:
+        return f"{head}{letter.code:<23}  {position}  {reason}"
+    return "\n".join([f"{head}{letter.code}", *textwrap.wrap(
+        f"{position}: {reason}", max(width - 1, 40), initial_indent=" " * 8,
+        subsequent_indent=" " * 8, break_on_hyphens=False)])
+
+
+def _show(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
+    for number in given.ids:
         print(json.dumps(_plain(letters.get(number)), indent=2))
     return 0
 
@@ -147,36 +133,44 @@ def _plain(letter: DeadLetter) -> dict:
 
 def _safe(text: str) -> str:
     """Return text that cannot move a terminal's cursor or forge a line."""
-    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}"
-                   for one in text)
+    return "".join(one if one.isprintable()
+                   else one.encode("unicode_escape").decode() for one in text)
 
 
-def _replay(conf, letters: DeadLetters) -> int:
+def _replay(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
     replayers: dict[str, object] = {}
-    failed = done = 0
+    done = failed = 0
+    ids = _chosen(given, letters)
     try:
-        ids = _chosen(conf, letters)
-        for place, number in enumerate(ids, 1):
-            letter = letters.get(number)
-            if letter.stage not in replayers:
-                replayers[letter.stage] = plugins.load(
-                    NAMESPACE, letter.stage)(conf)
+        for number in ids:
             try:
-                replayers[letter.stage].replay(letter)
+                _replay_one(letters.get(number), conf, replayers)
             except EventsError as error:
                 failed += 1
-                print(f"{number}: {error}", file=sys.stderr)
+                _complain(f"{number}: {error}")
+                if isinstance(error, Unavailable):
+                    # The next would wait as long and fail alike.
+                    break
                 continue
             # Forget it after it was handed on: a crash between the two
             # replays it twice, which ids make harmless.
             letters.remove([number])
             done += 1
-            _progress(place, len(ids))
+            _progress(done + failed, len(ids))
     finally:
         for one in replayers.values():
             one.close()
-    print(f"{done} replayed, {failed} failed")
+    rest = len(ids) - done - failed
+    print(f"{done} replayed, {failed} failed"
+          + (f", {rest} not tried" if rest else ""))
     return 1 if failed else 0
+
+
+def _replay_one(letter: DeadLetter, conf: cfg.ConfigOpts,
+                replayers: dict) -> None:
+    if letter.stage not in replayers:
+        replayers[letter.stage] = plugins.load(NAMESPACE, letter.stage)(conf)
+    replayers[letter.stage].replay(letter)
 
 
 def _progress(done: int, total: int) -> None:
@@ -185,19 +179,22 @@ def _progress(done: int, total: int) -> None:
               file=sys.stderr)
 
 
-def _purge(conf, letters: DeadLetters) -> int:
-    ids = _chosen(conf, letters)
+def _purge(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
+    ids = _chosen(given, letters)
     removed = sum(letters.remove(ids[at:at + _PAGE])
                   for at in range(0, len(ids), _PAGE))
     print(f"{removed} purged")
+    if given.ids and removed < len(ids):
+        _complain(f"{len(ids) - removed} of them did not exist")
+        return 1
     return 0
 
 
-def _resume(conf, letters: DeadLetters) -> int:
-    if letters.resume(conf.action.stage):
-        print(f"{conf.action.stage} goes on within a second")
+def _resume(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
+    if letters.resume(given.stage):
+        print(f"{given.stage} goes on within a second")
         return 0
-    print(f"{conf.action.stage} did not stand still", file=sys.stderr)
+    _complain(f"{given.stage} did not stand still")
     return 1
 
 
@@ -208,4 +205,14 @@ _ACTIONS: dict[str, Callable[..., int]] = {
 
 def main() -> int:
     """Console script."""
-    return config.run(start)
+    # A letter may hold what the terminal's encoding does not know.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = config.run(start)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough. Python would complain
+        # once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

@@ -1,0 +1,156 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Resident memory of the API, the persister and the agent, over many events.
+
+The whole suite on its embedded drivers: most events are posted in batches, a
+fifth are notifications through the agent's file source. What counts is the
+peak of each daemon beside 200 MB, and how much it grew from the middle of the
+run to its end. A daemon's memory is its largest process's resident set and
+what its others have for themselves. Run as
+``python -m tests.bench.bench_memory [--count 1000000] [--short]``.
+"""
+
+import argparse
+from collections.abc import Mapping
+import json
+import pathlib
+import statistics
+import sys
+import tempfile
+import threading
+
+from tests.bench.bench_embedded import await_count
+from tests.bench.bench_embedded import bodies
+from tests.bench.bench_embedded import Feeder
+from tests.bench.bench_embedded import made_for
+from tests.integration.sites import EmbeddedSite
+
+DAEMONS = ("api", "persister", "agent")
+#: MB that a daemon may have resident.
+WANTED = 200
+#: Parts of a run; after each, everything sent so far is searchable.
+STEPS = 20
+#: One of so many events is a notification.
+NOTIFICATIONS = 5
+
+
+def resident(site: EmbeddedSite, name: str) -> float:
+    """Return the MB of a daemon's processes, shared pages counted once."""
+    found = []
+    for pid in [site.daemons.pid(name), *site.daemons.workers(name)]:
+        try:
+            found.append(_rollup(pid))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    largest = max(found, key=lambda one: one["Rss"])
+    private = sum(one["Private_Clean"] + one["Private_Dirty"]
+                  for one in found if one is not largest)
+    return (largest["Rss"] + private) / 1024
+
+
+def _rollup(pid: int) -> Mapping[str, int]:
+    lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return {name: int(value.split()[0]) for name, value in (
+        line.split(":", 1) for line in lines[1:])}
+
+
+class Peak:
+    """Looks twice a second and remembers the most of each daemon."""
+
+    def __init__(self, site: EmbeddedSite) -> None:
+        self.most = dict.fromkeys(DAEMONS, 0.0)
+        self._site = site
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.5):
+            for name in DAEMONS:
+                self.most[name] = max(self.most[name],
+                                      resident(self._site, name))
+
+
+def step(site: EmbeddedSite, feeder: Feeder, number: int, size: int,
+         folder: pathlib.Path) -> None:
+    """Pass so many events, each new; return when all are searchable."""
+    notified = size // NOTIFICATIONS
+    process = site.generate(
+        folder / "truth", notified, "--seed", str(number), "--services",
+        "nova,cinder,glance", wait=False)
+    feeder.post(bodies(made_for([site.projects["A"], site.projects["B"]],
+                                size - notified, number * size)))
+    if process.wait(600):
+        raise SystemExit("the generator failed")
+    await_count(site, (number + 1) * size)
+    for project in ("A", "B"):
+        site.get("/v1.0/events", project, limit=100)
+
+
+def course(site: EmbeddedSite, count: int, folder: pathlib.Path) -> dict:
+    """Return what each daemon had at most, and its growth."""
+    feeder = Feeder(site)
+    had: dict[str, list[float]] = {name: [] for name in DAEMONS}
+    with Peak(site) as peak:
+        for number in range(STEPS):
+            step(site, feeder, number, count // STEPS, folder)
+            for name in DAEMONS:
+                had[name].append(resident(site, name))
+            print(f"{(number + 1) * (count // STEPS)}: " + ", ".join(
+                f"{name} {had[name][-1]:.1f} MB" for name in DAEMONS),
+                file=sys.stderr, flush=True)
+    answer: dict = {}
+    for name, values in had.items():
+        most = max(peak.most[name], *values)
+        middle = statistics.median(values[STEPS // 2 - 2:STEPS // 2 + 1])
+        answer |= {f"{name}_peak_mb": round(most, 1),
+                   f"{name}_first_mb": round(values[0], 1),
+                   f"{name}_middle_mb": round(middle, 1),
+                   f"{name}_end_mb": round(values[-1], 1),
+                   f"{name}_growth_mb": round(
+                       statistics.median(values[-3:]) - middle, 2),
+                   f"ratio_wanted_to_{name}": round(WANTED / most, 2)}
+    return answer
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true",
+                        help="5,000 events only")
+    parser.add_argument("--count", type=int, help="events (300,000)")
+    arguments = parser.parse_args()
+    count = arguments.count or (5000 if arguments.short else 300000)
+    with tempfile.TemporaryDirectory() as home:
+        folder = pathlib.Path(home)
+        site = EmbeddedSite(folder)
+        try:
+            site.start()
+            answer = {"bench": "memory",
+                      "events": count // STEPS * STEPS,
+                      **course(site, count, folder)}
+        finally:
+            site.close()
+    print(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
