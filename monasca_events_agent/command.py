@@ -22,11 +22,16 @@ DESCRIPTION = """Collects notifications, makes events of them and posts them
 to the events API, with a spool on disk in between. SIGTERM ends it after its
 last batch, SIGHUP reads the mutable options again."""
 
+EPILOG = """Examples:
+  monasca-events-agent --config-file /etc/monasca-events/monasca-events.conf
+  kill -HUP PID        take over changed filters and limits
+"""
+
 
 def start(argv: Sequence[str]) -> int:
     """Run the agent until SIGTERM; return the exit status."""
     conf = config.load(argv, "monasca-events-agent", agent.GROUPS,
-                       description=DESCRIPTION)
+                       description=DESCRIPTION, epilog=EPILOG)
     # Here already, so that a mistake is one line and an exit status.
     agent.check(conf)
     # One worker: the spool has one poster, so that order is kept.

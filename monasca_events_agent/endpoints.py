@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping
 import dataclasses
 import email.utils
 import logging
+import os
+import ssl
 import time
 
 from keystoneauth1 import exceptions

@@ -36,11 +36,18 @@ from monasca_events_common.errors import Misconfigured
 
 PROG = "monasca-events-api"
 
+EPILOG = """Examples:
+  monasca-events-api --config-file /etc/monasca-events/monasca-events.conf
+  gunicorn 'monasca_events_api.wsgi:application'    behind a server of yours
+  kill -HUP PID        take over changed limits
+"""
+
 
 def serve(argv: Sequence[str]) -> int:
     """Serve until SIGTERM."""
     conf = config.load(argv, PROG, options.OPTIONS,
-                       description="Serves the HTTP API of Monasca Events.")
+                       description="Serves the HTTP API of Monasca Events.",
+                       epilog=EPILOG)
     with listen(conf.api.host, conf.api.port, conf.api.backlog) as sock:
         identity = identities.get_identity(conf)
         identity.listening(conf.api.host, sock.getsockname()[1])

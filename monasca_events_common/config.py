@@ -16,6 +16,7 @@ There is no global configuration. A command calls :func:`load` and hands what
 it got to those who need it; a driver gets its own group only.
 """
 
+import argparse
 from collections.abc import Iterable
 from collections.abc import Sequence
 import importlib
@@ -80,6 +81,12 @@ class Configuration(cfg.ConfigOpts):
     def __call__(self, *args, **kwargs):
         self._call = kwargs
         return super().__call__(*args, **kwargs)
+
+    def _pre_setup(self, *args, **kwargs):
+        found = super()._pre_setup(*args, **kwargs)
+        # oslo.config has no way to keep the lines of examples apart.
+        self._oparser.formatter_class = argparse.RawDescriptionHelpFormatter
+        return found
 
     def register_opts(self, opts, group=None) -> None:
         """Register options and remember them for the next look."""

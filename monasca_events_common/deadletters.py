@@ -28,6 +28,7 @@ from oslo_config import cfg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import NotFound
 from monasca_events_common.errors import Unavailable
 
@@ -61,7 +62,8 @@ _LETTERS = sa.Table(
     sa.Column("first_at", sa.String(32), nullable=False),
     sa.Column("last_at", sa.String(32), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    mysql_charset="utf8mb4")
+    # A number that was purged must not come back as another letter.
+    sqlite_autoincrement=True, mysql_charset="utf8mb4")
 _BREAKERS = sa.Table(
     "breakers", _META,
     sa.Column("stage", sa.String(32), primary_key=True),
@@ -111,8 +113,14 @@ class DeadLetters:
     """
 
     def __init__(self, connection: str, max_letters: int = 1000000) -> None:
-        """:param connection: SQLAlchemy URL"""
-        self._engine = sa.create_engine(connection, pool_pre_ping=True)
+        """:param connection: SQLAlchemy URL
+        :raises Misconfigured: it is none, or its driver is not installed
+        """
+        try:
+            self._engine = sa.create_engine(connection, pool_pre_ping=True)
+        except (exc.ArgumentError, ImportError) as error:
+            # Never the URL itself: it may hold a password.
+            raise Misconfigured(f"[{GROUP}] connection: {error}") from None
         self._max = max_letters
         self._ready = False
         if connection.startswith("sqlite"):
@@ -149,17 +157,18 @@ class DeadLetters:
                 found = connection.execute(
                     sa.update(_LETTERS)
                     .where(_LETTERS.c.digest == letter.digest)
-                    .values(last_at=now, reason=letter.reason,
-                            code=letter.code,
+                    .values(last_at=now, code=letter.code,
+                            reason=_storable(letter.reason, 2000),
                             attempts=_LETTERS.c.attempts + 1))
                 if not found.rowcount:
                     connection.execute(_LETTERS.insert().values(
                         digest=letter.digest, stage=letter.stage,
                         project_id=letter.project_id, code=letter.code,
-                        reason=letter.reason[:2000], error=letter.error,
-                        position=letter.position[:255], raw=letter.raw,
-                        headers=json.dumps(letter.headers), first_at=now,
-                        last_at=now, attempts=1))
+                        reason=_storable(letter.reason, 2000),
+                        error=letter.error,
+                        position=_storable(letter.position, 255),
+                        raw=letter.raw, headers=json.dumps(letter.headers),
+                        first_at=now, last_at=now, attempts=1))
 
     def list(self, *, stage: str | None = None, project_id: str | None = None,
              code: str | None = None, after: int = 0,
@@ -231,6 +240,12 @@ def _tune_sqlite(connection, _record) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=5000")
+
+
+def _storable(text: str, length: int) -> str:
+    """Return text that a database takes: a sender's id or a file's name may
+    hold halves of a surrogate pair, which UTF-8 cannot say."""
+    return text.encode(errors="backslashreplace").decode()[:length]
 
 
 def _letter(row) -> DeadLetter:

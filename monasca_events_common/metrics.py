@@ -13,8 +13,9 @@
 """Counters that every stage keeps, for Prometheus.
 
 One set of names for all stages, so that at a quiet point
-``received = stored + repeated + dead + dropped + in flight`` can be read off
-with one query. Labels never hold a project id: their number must stay bounded.
+``received = passed + dead + dropped + in flight`` can be read off with one
+query; repeats are among what was passed. Labels never hold a project id:
+their number must stay bounded.
 """
 
 import prometheus_client

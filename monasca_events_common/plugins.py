@@ -58,7 +58,8 @@ def load(namespace: str, name: str):
         return resolve(name)
     try:
         return stevedore_driver.DriverManager(
-            namespace, name, invoke_on_load=False).driver
+            namespace, name, invoke_on_load=False,
+            warn_on_missing_entrypoint=False).driver
     except stevedore_exception.NoMatches:
         known = ", ".join(names(namespace)) or "none"
         raise Misconfigured(

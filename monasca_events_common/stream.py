@@ -135,6 +135,7 @@ class StreamLoop(Watcher):
             conf.in_flight, thread_name_prefix=stage)
         self._ticked = clock()
         self._paused = False
+        self._gaps = 0
         self._subscription = subscribe(self)
 
     def run(self, stop: threading.Event) -> None:
@@ -211,8 +212,11 @@ class StreamLoop(Watcher):
 
     def _start(self, batch: _Batch) -> None:
         batch.future = self._pool.submit(self._handle, batch.deliveries)
+
+    def _show_flight(self) -> None:
         metrics.IN_FLIGHT.labels(self._stage).set(
-            sum(len(one.deliveries) for one in self._flight))
+            sum(len(one.deliveries) for one in self._flight)
+            + len(self._gathered))
 
     def _handle(self, deliveries: Sequence[Delivery]) -> Sequence[Rejected]:
         with metrics.SECONDS.labels(self._stage).time():
@@ -232,13 +236,14 @@ class StreamLoop(Watcher):
         while self._flight:
             head = self._flight[0]
             if head.future is None or not head.future.done():
-                return
+                break
             try:
                 self._finish(head, head.future.result())
             except Unavailable as error:
                 self._postpone(head, error)
-                return
+                break
             self._flight.popleft()
+        self._show_flight()
 
     def _retry(self) -> None:
         now = self._clock()
@@ -309,6 +314,10 @@ class StreamLoop(Watcher):
 
     def _tick(self, now: float) -> None:
         self._handler.tick(now)
+        gaps = self._subscription.gaps
+        metrics.DROPPED.labels(self._stage, "offset_gap").inc(
+            max(0, gaps - self._gaps))
+        self._gaps = gaps
         if self._tripped:
             self._resume_tripped()
         try:

@@ -34,6 +34,11 @@ from monasca_events_persister.writer import Writer
 DESCRIPTION = """Read events from the bus and keep them in the store, remove
 what has expired, put what can never be stored into the dead letters."""
 
+EPILOG = """Examples:
+  monasca-events-persister --config-file /etc/monasca-events/events.conf
+  kill -HUP PID        take over a changed retention or batch size
+"""
+
 
 def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
     """Return the loop of one worker; called in the worker's process."""
@@ -63,7 +68,7 @@ def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
 def start(argv: Sequence[str]) -> int:
     """Check the configuration, then supervise the workers."""
     conf = config.load(argv, "monasca-events-persister", options.groups(),
-                       description=DESCRIPTION)
+                       description=DESCRIPTION, epilog=EPILOG)
     # A misspelt driver must stop the start, not a worker again and again.
     plugins.load(bus.NAMESPACE, conf.bus.driver)
     plugins.load(store.NAMESPACE, conf.store.driver)

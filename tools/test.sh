@@ -14,5 +14,13 @@ cd "$(dirname "$0")/.." || exit 1
 case "${1:-}" in -h|--help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0;; esac
 make_venv .venv standalone,kafka,confluent,elasticsearch,mysql,client \
     test-requirements.txt || exit 1
+for tool in java mvn; do
+    command -v "$tool" >/dev/null ||
+        echo "missing: $tool; Kafka and Elasticsearch need Java 17 and Maven" \
+             "(Debian: apt-get install openjdk-17-jre-headless maven)" >&2
+done
+[ "$(id -u)" = 0 ] || command -v rabbitmqctl mariadbd >/dev/null ||
+    echo "missing: RabbitMQ or MariaDB; they are installed by root only" \
+         "(Debian: apt-get install rabbitmq-server mariadb-server)" >&2
 export PATH="$PWD/.venv/bin:$PATH"
 exec .venv/bin/python tools/run_tests.py "$@"

@@ -74,7 +74,13 @@ class Watcher(abc.ABC):
 
 
 class Subscription(abc.ABC):
-    """One member's view of a topic. Used from one thread only."""
+    """One member's view of a topic. Used from one thread only.
+
+    :ivar gaps: times that records were gone before this member could read
+        them, because the log had to let go of them
+    """
+
+    gaps: int = 0
 
     @abc.abstractmethod
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:

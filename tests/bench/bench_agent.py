@@ -16,8 +16,9 @@ In one run, on the same notifications, each contender in a process of its own
 and each with a queue that was filled before: oslo.messaging's batch listener
 that throws everything away; our agent with the source ``notifications`` and
 with the source ``amqp``, normalising, redacting and spooling with every batch
-synced to disk, without and with a poster that posts to a sink on loopback.
-Rates are from the first batch to the last. Run as
+synced to disk, without and with a poster that posts to a sink on loopback;
+and Ceilometer's notification agent, in an environment of its own, whose event
+pipeline writes to a file. Rates are from the first batch to the last. Run as
 ``python -m tests.bench.bench_agent [--short]``.
 """
 
@@ -38,6 +39,7 @@ import uuid
 import amqp
 from oslo_config import cfg
 
+from tests.bench import ceilometer_agent
 from tests.bench.bench_normalise import generated
 from tests.bench.sample import Missing
 from tests.bench.sample import server
@@ -269,6 +271,19 @@ def measure(role: str, url: str, sink_url: str, bodies: list[bytes]
     return found
 
 
+def ceilometer(url: str, bodies: list[bytes]) -> float:
+    """Return the rate of Ceilometer's notification agent."""
+    topic = f"bench_{os.getpid()}_ceilometer"
+    fill(url, topic, bodies)
+    try:
+        found = ceilometer_agent.rate(url, topic, EXCHANGE, len(bodies),
+                                      PREFETCH, PATIENCE)
+    finally:
+        forget(url, topic)
+    print(f"ceilometer: {found:.0f}", file=sys.stderr, flush=True)
+    return found
+
+
 def compare(arguments: argparse.Namespace) -> dict:
     url = arguments.url or server("rabbitmq")["transport_url"]
     count = arguments.count or (4000 if arguments.short else 40000)
@@ -282,6 +297,8 @@ def compare(arguments: argparse.Namespace) -> dict:
                      for role in ("listener", *AGENTS)}
         finally:
             process.terminate()
+    # It is much slower, so that fewer do.
+    peer = ceilometer(url, bodies[:count // 5])
     # By CPU time too: on a machine that others use, it is the one that says
     # something.
     return {
@@ -292,7 +309,10 @@ def compare(arguments: argparse.Namespace) -> dict:
         **{f"ratio_{role}{suffix}": round(
             rates[role][unit] / rates["listener"][unit], 2)
            for role in AGENTS
-           for suffix, unit in (("", "per_s"), ("_cpu", "per_cpu_s"))}}
+           for suffix, unit in (("", "per_s"), ("_cpu", "per_cpu_s"))},
+        "ceilometer_per_s": round(peer),
+        **{f"ratio_{role}_to_ceilometer": round(
+            rates[role]["per_s"] / peer, 2) for role in AGENTS}}
 
 
 def main() -> int:

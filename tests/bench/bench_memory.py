@@ -40,7 +40,7 @@ DAEMONS = ("api", "persister", "agent")
 #: MB that a daemon may have resident.
 WANTED = 200
 #: Parts of a run; after each, everything sent so far is searchable.
-STEPS = 20
+STEPS, SHORT_STEPS = 20, 6
 #: One of so many events is a notification.
 NOTIFICATIONS = 5
 
@@ -94,8 +94,8 @@ def step(site: EmbeddedSite, feeder: Feeder, number: int, size: int,
     """Pass so many events, each new; return when all are searchable."""
     notified = size // NOTIFICATIONS
     process = site.generate(
-        folder / "truth", notified, "--seed", str(number), "--services",
-        "nova,cinder,glance", wait=False)
+        folder / f"truth-{number}", notified, "--seed", str(number),
+        "--services", "nova,cinder,glance", wait=False)
     feeder.post(bodies(made_for([site.projects["A"], site.projects["B"]],
                                 size - notified, number * size)))
     if process.wait(600):
@@ -105,22 +105,23 @@ def step(site: EmbeddedSite, feeder: Feeder, number: int, size: int,
         site.get("/v1.0/events", project, limit=100)
 
 
-def course(site: EmbeddedSite, count: int, folder: pathlib.Path) -> dict:
+def course(site: EmbeddedSite, count: int, steps: int,
+           folder: pathlib.Path) -> dict:
     """Return what each daemon had at most, and its growth."""
     feeder = Feeder(site)
     had: dict[str, list[float]] = {name: [] for name in DAEMONS}
     with Peak(site) as peak:
-        for number in range(STEPS):
-            step(site, feeder, number, count // STEPS, folder)
+        for number in range(steps):
+            step(site, feeder, number, count // steps, folder)
             for name in DAEMONS:
                 had[name].append(resident(site, name))
-            print(f"{(number + 1) * (count // STEPS)}: " + ", ".join(
+            print(f"{(number + 1) * (count // steps)}: " + ", ".join(
                 f"{name} {had[name][-1]:.1f} MB" for name in DAEMONS),
                 file=sys.stderr, flush=True)
     answer: dict = {}
     for name, values in had.items():
         most = max(peak.most[name], *values)
-        middle = statistics.median(values[STEPS // 2 - 2:STEPS // 2 + 1])
+        middle = statistics.median(values[steps // 2 - 2:steps // 2 + 1])
         answer |= {f"{name}_peak_mb": round(most, 1),
                    f"{name}_first_mb": round(values[0], 1),
                    f"{name}_middle_mb": round(middle, 1),
@@ -138,14 +139,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="events (300,000)")
     arguments = parser.parse_args()
     count = arguments.count or (5000 if arguments.short else 300000)
+    steps = SHORT_STEPS if arguments.short else STEPS
     with tempfile.TemporaryDirectory() as home:
         folder = pathlib.Path(home)
         site = EmbeddedSite(folder)
         try:
             site.start()
             answer = {"bench": "memory",
-                      "events": count // STEPS * STEPS,
-                      **course(site, count, folder)}
+                      "events": count // steps * steps,
+                      **course(site, count, steps, folder)}
         finally:
             site.close()
     print(json.dumps(answer))

@@ -24,9 +24,6 @@ import http.client
 import json
 import pathlib
 import queue
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,6 +33,7 @@ import urllib.request
 import uuid
 
 from monasca_events_common.bus import Record
+from tests.bench import rsyslog
 from tests.bench.sample import documents
 from tests.bench.sample import Missing
 from tests.bench.sample import options
@@ -186,55 +184,20 @@ in_flight = {in_flight}
             node.forget(f"{prefix}-*")
 
 
-RSYSLOG = """
-module(load="imkafka")
-module(load="omelasticsearch")
-global(workDirectory="{folder}")
-main_queue(queue.type="FixedArray" queue.size="100000"
-           queue.dequeueBatchSize="2000" queue.workerThreads="2")
-template(name="raw" type="string" string="%msg%")
-input(type="imkafka" topic="{topic}" broker=["{uri}"]
-      consumergroup="{topic}" confParam=["auto.offset.reset=earliest"]
-      ruleset="out")
-ruleset(name="out" queue.type="FixedArray" queue.size="100000"
-        queue.dequeueBatchSize="2000" queue.workerThreads="2") {{
-  action(type="omelasticsearch" server="{host}" serverport="{port}"
-         searchIndex="{index}" searchType="" template="raw"
-         bulkmode="on" maxbytes="10m")
-}}
-"""
-
-
-def rsyslog(node: Node, uri: str, docs, template: dict) -> float | None:
-    """Return rsyslog's rate, or None where its modules are not installed."""
-    program = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin")
-    modules = pathlib.Path("/usr/lib").glob("*/rsyslog/imkafka.so")
-    if not program or not any(modules):
-        return None
+def peer(node: Node, uri: str, docs, template: dict) -> float | None:
+    """Return rsyslog's rate, or None where it cannot be had."""
     index, topic = f"rsys{uuid.uuid4().hex[:8]}", f"r{uuid.uuid4().hex[:8]}"
     node.call("PUT", f"/{index}", template)
-    publish(uri, topic, docs)
-    address = urllib.parse.urlsplit(node.url)
-    with tempfile.TemporaryDirectory() as folder:
-        config = pathlib.Path(folder) / "rsyslog.conf"
-        config.write_text(RSYSLOG.format(
-            folder=folder, topic=topic, uri=uri, index=index,
-            host=address.hostname, port=address.port))
-        with open(f"{folder}/log", "wb") as log:
-            process = subprocess.Popen(
-                [program, "-n", "-f", str(config), "-i", f"{folder}/pid"],
-                stdout=log, stderr=log)
-        try:
+    try:
+        rsyslog.install()
+        publish(uri, topic, docs)
+        with rsyslog.running(uri, topic, node.url, index):
             return rate(node, index, len(docs), 300)
-        except TimeoutError as error:
-            print(f"rsyslog: {error}; "
-                  f"{pathlib.Path(folder, 'log').read_text()[-500:]}",
-                  file=sys.stderr)
-            return None
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-            node.forget(index)
+    except (Missing, TimeoutError) as error:
+        print(f"rsyslog: {error}", file=sys.stderr)
+        return None
+    finally:
+        node.forget(index)
 
 
 def template_of(node: Node) -> dict:
@@ -282,7 +245,7 @@ def main() -> int:
         for in_flight in (2, 3):
             mine.append((ours(node, uri, docs, arguments.driver, in_flight),
                          in_flight))
-    theirs = None if arguments.short else rsyslog(node, uri, docs, template)
+    theirs = None if arguments.short else peer(node, uri, docs, template)
     answer |= {"raw_docs_s": round(max(raws)[0]),
                "raw_in_flight": max(raws)[1],
                "persister_docs_s": round(max(mine)[0]),

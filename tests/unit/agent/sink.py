@@ -17,6 +17,7 @@ from collections.abc import Callable
 import gzip
 import http.server
 import json
+import ssl
 import threading
 
 from oslo_config import cfg
@@ -53,7 +54,8 @@ class Sink:
     :ivar accepted: event ids of all events in answers of 202, in order
     """
 
-    def __init__(self, answer: Callable[[list], Reply] = accept) -> None:
+    def __init__(self, answer: Callable[[list], Reply] = accept,
+                 tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
         self.requests: list[tuple[str, dict, list]] = []
         self.accepted: list[str] = []
@@ -74,7 +76,11 @@ class Sink:
             def handle_error(self, request, client_address):
                 """A client that was killed is what tests are about."""
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,),
                          daemon=True).start()
 

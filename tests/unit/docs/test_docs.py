@@ -12,6 +12,7 @@
 
 """The samples and the documentation say what the code says."""
 
+from collections.abc import Iterable
 from importlib import metadata
 import pathlib
 import re
@@ -46,16 +47,17 @@ TYPED = ("monasca-events-dead-letters", "monasca-events-generate",
          "monasca-events-standalone")
 
 
-def pages() -> str:
-    """Return the text of every page of the documentation."""
-    return "\n".join(path.read_text("utf-8") for path in
-                     sorted((ROOT / "doc/source").rglob("*.rst")))
+def unmentioned(names: Iterable[str]) -> list[str]:
+    """Return the names that no page of the documentation has as a literal."""
+    text = "\n".join(path.read_text("utf-8")
+                     for path in (ROOT / "doc/source").rglob("*.rst"))
+    return sorted(name for name in names if f"``{name}``" not in text)
 
 
 def sections(text: str) -> dict[str, str]:
     """Return group → its text, of a sample configuration file."""
     parts = re.split(r"^\[([\w.]+)\]$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2]))
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def options() -> list[tuple[str, cfg.Opt]]:
@@ -148,11 +150,9 @@ class PolicySampleTest(unittest.TestCase):
 class PagesTest(unittest.TestCase):
 
     def test_every_plug_in_is_mentioned(self):
-        text = pages()
-        for namespace in NAMESPACES:
-            for name in entry_points(namespace):
-                with self.subTest(namespace=namespace, name=name):
-                    self.assertIn(f"``{name}``", text)
+        self.assertEqual([], unmentioned(
+            name for namespace in NAMESPACES
+            for name in entry_points(namespace)))
 
     def test_what_is_installed_is_what_setup_cfg_says(self):
         """An environment that is older than setup.cfg tests nothing."""
@@ -161,11 +161,12 @@ class PagesTest(unittest.TestCase):
                 group=namespace)}
             self.assertLessEqual(set(entry_points(namespace)), installed)
 
-    def test_every_command_is_mentioned_and_helps(self):
-        text = pages()
+    def test_every_command_is_mentioned(self):
+        self.assertEqual([], unmentioned(entry_points("console_scripts")))
+
+    def test_every_command_helps(self):
         for name in entry_points("console_scripts"):
             with self.subTest(command=name):
-                self.assertIn(f"``{name}``", text)
                 done = subprocess.run(
                     [str(pathlib.Path(sys.executable).parent / name),
                      "--help"],
@@ -176,10 +177,6 @@ class PagesTest(unittest.TestCase):
                     self.assertRegex(done.stdout, r"(?i)examples?:")
                     self.assertIn(f"  {name} ", done.stdout)
 
-    def test_every_page_of_documentation_is_free_of_this_machine(self):
-        for place in (str(ROOT), str(pathlib.Path.home()), sys.prefix):
-            self.assertNotIn(f"{place}/", pages())
-
     def test_the_readme_shows_both_commands_on_its_first_screen(self):
         screen = (ROOT / "README.rst").read_text("utf-8").splitlines()[:40]
         for command in ("tools/standalone.sh", "tools/test.sh"):
@@ -189,8 +186,6 @@ class PagesTest(unittest.TestCase):
     def test_every_extra_is_mentioned(self):
         text = (ROOT / "setup.cfg").read_text("utf-8")
         block = text[text.index("[extras]"):text.index("[entry_points]")]
-        install = (ROOT / "doc/source/admin/install.rst").read_text("utf-8")
-        for name in re.findall(r"^(\w+) =", block, re.MULTILINE):
-            # Of what is to come there is nothing to say yet.
-            if name not in ("engine", "client"):
-                self.assertIn(f"``{name}``", install)
+        names = set(re.findall(r"^(\w+) =", block, re.MULTILINE))
+        # Of what is to come there is nothing to say yet.
+        self.assertEqual([], unmentioned(names - {"engine", "client"}))
