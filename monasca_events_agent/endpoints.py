@@ -63,8 +63,13 @@ AUTH_GROUP = "api_auth"
 
 # Seconds between two requests to an identity service that does not answer.
 _IDENTITY_PAUSE = 1.0
+# Seconds to wait for its answer where [api_auth] timeout says nothing:
+# keystoneauth would wait for ever for one that hangs.
+_IDENTITY_TIMEOUT = 10.0
 # No answer may make the agent wait longer than that.
 _LONGEST_WAIT = 300.0
+# A file of certificates that vanished is an OSError that requests lets pass.
+_TROUBLE = (exceptions.ClientException, OSError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ class Endpoints:
         """Have a token, or say that the trouble is not the API's."""
         try:
             self._session.get_auth_headers()
-        except exceptions.ClientException as error:
+        except _TROUBLE as error:
             raise IdentityUnavailable(
                 f"no token for the agent: {_sentence(error)}",
                 retry_after=_IDENTITY_PAUSE) from error
@@ -147,7 +152,7 @@ class Endpoints:
                 service_type=self.conf.service_type,
                 interface=self.conf.endpoint_type,
                 region_name=self.conf.region_name)
-        except exceptions.ClientException as error:
+        except _TROUBLE as error:
             raise IdentityUnavailable(
                 f"no catalog for the agent: {_sentence(error)}",
                 retry_after=_IDENTITY_PAUSE) from error
@@ -166,7 +171,7 @@ class Endpoints:
                 url, "POST", data=body, headers=dict(headers), log=False,
                 raise_exc=False, redirect=False,
                 timeout=self.conf.write_timeout)
-        except exceptions.ClientException as error:
+        except _TROUBLE as error:
             raise Unavailable(f"{url} does not answer: {_sentence(error)}",
                               code="api_down", retry_after=0.0) from error
         answer = Answer(response.status_code, response.content, _seconds(
@@ -184,6 +189,7 @@ def make_session(conf: cfg.ConfigOpts) -> keystone_session.Session:
     Raises Misconfigured. Connects to nothing.
     """
     register_auth(conf)
+    _check_files(conf[AUTH_GROUP])
     try:
         auth = loading.load_auth_from_conf_options(conf, AUTH_GROUP)
         if auth is None:
@@ -194,10 +200,40 @@ def make_session(conf: cfg.ConfigOpts) -> keystone_session.Session:
             conf, AUTH_GROUP, auth=auth)
     except (exceptions.ClientException, cfg.Error) as error:
         raise Misconfigured(f"[{AUTH_GROUP}]: {_sentence(error)}") from error
+    if session.timeout is None:
+        session.timeout = _IDENTITY_TIMEOUT
     if conf[AUTH_GROUP].insecure:
         LOG.warning("[%s] insecure is set: certificates of the API and of "
                     "the identity service are not verified", AUTH_GROUP)
     return session
+
+
+def _check_files(settings) -> None:
+    """Read the files of TLS once, for requests does so at each request.
+
+    Raises Misconfigured.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authorities, mine = settings.cafile, settings.certfile
+    if settings.keyfile and not mine:
+        raise Misconfigured(f"[{AUTH_GROUP}] keyfile is set without certfile")
+    try:
+        if authorities and not settings.insecure:
+            is_folder = os.path.isdir(authorities)
+            context.load_verify_locations(
+                None if is_folder else authorities,
+                authorities if is_folder else None)
+    except OSError as error:
+        raise Misconfigured(f"[{AUTH_GROUP}] cafile = {authorities}: "
+                            f"{_sentence(error)}") from error
+    try:
+        if mine:
+            # An empty password: nobody is there to be asked for one.
+            context.load_cert_chain(mine, settings.keyfile, "")
+    except OSError as error:
+        raise Misconfigured(
+            f"[{AUTH_GROUP}] certfile = {mine}, keyfile = "
+            f"{settings.keyfile or mine}: {_sentence(error)}") from error
 
 
 def register_auth(conf: cfg.ConfigOpts) -> None:
@@ -240,4 +276,4 @@ def _seconds(retry_after: str | None) -> float:
 
 
 def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:600] or type(error).__name__

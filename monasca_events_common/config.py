@@ -25,6 +25,7 @@ import sys
 import warnings
 
 from oslo_config import cfg
+from oslo_config import types
 from oslo_log import log
 
 from monasca_events_common.errors import Misconfigured
@@ -49,10 +50,11 @@ STORE_OPTS = [
 METRICS_OPTS = [
     cfg.StrOpt("host", default="127.0.0.1",
                help="The address on which Prometheus metrics are served."),
-    cfg.PortOpt("port", default=0,
-                help="The port on which the first worker of this daemon "
-                     "serves its Prometheus metrics at /metrics; the next "
-                     "worker takes the next port. 0 serves none."),
+    cfg.Opt("ports", type=types.Dict(value_type=types.Port()), default={},
+            help="For each service the port on which its first worker serves "
+                 "Prometheus metrics at /metrics, such as "
+                 "api:9301,persister:9311,agent:9321; the next worker takes "
+                 "the next port. A service that is not named serves none."),
 ]
 
 #: (group, options) that every command knows.

@@ -50,7 +50,9 @@ class _Worker(cotyledon.Service):
 
     def run(self) -> None:
         try:
-            metrics.serve(self._conf.metrics, self.worker_id)
+            metrics.serve(self._conf.metrics,
+                          self._conf.prog.removeprefix("monasca-events-"),
+                          self.worker_id)
             self._make(self._conf)(self._stop)
         except Misconfigured as error:
             # The file was right when the daemon started; somebody changed

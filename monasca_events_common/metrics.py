@@ -18,7 +18,11 @@ query; repeats are among what was passed. Labels never hold a project id:
 their number must stay bounded.
 """
 
+import logging
+
 import prometheus_client
+
+LOG = logging.getLogger(__name__)
 
 STAGE = "stage"
 
@@ -52,11 +56,20 @@ SECONDS = prometheus_client.Histogram(
     [STAGE])
 
 
-def serve(conf, worker_id: int) -> None:
-    """Serve /metrics in the background when a port is set.
+def serve(conf, service: str, worker_id: int) -> None:
+    """Serve /metrics in the background when the service has a port.
+
+    A port that is taken is worth a warning and no more: events matter more
+    than their numbers.
 
     :param conf: the group ``[metrics]``
+    :param service: ``api``, ``agent``, ``persister``
     """
-    if conf.port:
-        prometheus_client.start_http_server(conf.port + worker_id,
-                                            addr=conf.host)
+    port = conf.ports.get(service)
+    if not port:
+        return
+    try:
+        prometheus_client.start_http_server(port + worker_id, addr=conf.host)
+    except OSError as error:
+        LOG.warning("no metrics are served on %s port %d: %s", conf.host,
+                    port + worker_id, error)

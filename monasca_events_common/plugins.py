@@ -59,7 +59,7 @@ def load(namespace: str, name: str):
     try:
         return stevedore_driver.DriverManager(
             namespace, name, invoke_on_load=False,
-            warn_on_missing_entrypoint=False).driver
+            on_missing_entrypoints_callback=_ignore_missing).driver
     except stevedore_exception.NoMatches:
         known = ", ".join(names(namespace)) or "none"
         raise Misconfigured(
@@ -73,6 +73,10 @@ def names(namespace: str) -> list[str]:
     manager = extension.ExtensionManager(namespace, invoke_on_load=False,
                                          on_load_failure_callback=_ignore)
     return sorted(manager.entry_points_names())
+
+
+def _ignore_missing(missing) -> None:
+    """Our error says it; stevedore's own line would come before it."""
 
 
 def _ignore(manager, entry_point, error) -> None:

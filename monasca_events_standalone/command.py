@@ -139,6 +139,8 @@ def _announce(layout: Layout) -> None:
   tokens         {layout.tokens}
   clouds.yaml    {layout.clouds}
   notifications  {layout.notifications} (append one JSON object a line)
+  metrics        {", ".join(f"{layout.url[:-len(str(layout.port))]}{port}"
+                             for port in layout.metrics_ports.values())}
   logs           {layout.logs}
 Ctrl-C ends it.""", flush=True)
 

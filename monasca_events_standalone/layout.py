@@ -38,6 +38,9 @@ connection = sqlite:///{state}/dead-letters.db
 host = 127.0.0.1
 port = {port}
 
+[metrics]
+ports = api:{api_metrics},persister:{persister_metrics},agent:{agent_metrics}
+
 [identity]
 driver = local
 [identity_local]
@@ -89,6 +92,12 @@ class Layout:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """Return service → port of its metrics, next to the API's port."""
+        return {"api": self.port + 1, "persister": self.port + 2,
+                "agent": self.port + 3}
+
     def prepare(self) -> None:
         """Make the directories and the configuration without a token yet."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,8 +113,10 @@ class Layout:
         :param token: the service's token, with which the agent posts
         :param operator: the operator's project, for events without a tenant
         """
-        text = TEMPLATE.format(state=self.root, port=self.port, token=token,
-                               operator=operator)
+        text = TEMPLATE.format(
+            state=self.root, port=self.port, token=token, operator=operator,
+            **{f"{name}_metrics": port
+               for name, port in self.metrics_ports.items()})
         new = self.config.with_suffix(".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
                              0o600)

@@ -36,6 +36,12 @@ SLOTS = 2048
 _APPLICATION = 0x4D6F4576  # "MoEv", in the file's header for file(1)
 _VERSION = 1
 
+# The page caches. The writer's spares it reading what it has just written;
+# a reader's is emptied by each transaction of another process, so that more
+# than one query needs would only add up, over all threads of the API.
+_WRITER_KIB = 32 * 1024
+_READER_KIB = 8 * 1024
+
 _TABLES = """
 CREATE TABLE projects (
     project INTEGER PRIMARY KEY,
@@ -97,14 +103,15 @@ def _create_file(path: str) -> None:
                             f"{error.strerror}") from None
 
 
-def connect(path: str, busy_timeout: float) -> sqlite3.Connection:
+def connect(path: str, busy_timeout: float,
+            cache_kib: int = _READER_KIB) -> sqlite3.Connection:
     """Return a connection that may be used from one thread at a time."""
     connection = sqlite3.connect(path, timeout=busy_timeout,
                                  isolation_level=None,
                                  check_same_thread=False,
                                  cached_statements=256)
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute(f"PRAGMA cache_size=-{cache_kib}")
     connection.execute("PRAGMA temp_store=MEMORY")
     # A page that several batches touch goes into the file once.
     connection.execute("PRAGMA wal_autocheckpoint=4000")
@@ -119,7 +126,7 @@ def open_file(path: str, busy_timeout: float) -> sqlite3.Connection:
     _create_file(path)
     connection = None
     try:
-        connection = connect(path, busy_timeout)
+        connection = connect(path, busy_timeout, _WRITER_KIB)
         _prepare(connection, path)
         return connection
     except BaseException as error:

@@ -52,6 +52,22 @@ class FlowTests:
         self.assertTrue(report.ok, report.text())
         self.assertGreater(report.stored, self.count * 0.9)
         self.assertGreater(report.repetitions, 0)
+        self.assert_stages_balance()
+
+    def assert_stages_balance(self):
+        # §2.1 of the promise: received = passed + dead + dropped, per stage.
+        stages = self.site.balances()
+        self.assertLessEqual({"agent", "poster", "api", "persister"},
+                             set(stages))
+        for name, stage in stages.items():
+            if "received_total" not in stage:
+                continue
+            ends = sum(stage.get(f"{end}_total", 0) for end in
+                       ("passed", "dead", "dropped", "rejected"))
+            self.assertEqual(stage["received_total"], ends, (name, stage))
+            self.assertEqual(0, stage.get("in_flight", 0), (name, stage))
+        self.assertEqual(stages["agent"]["passed_total"],
+                         stages["poster"]["passed_total"])
 
     def test_poison_dies_with_its_reason_and_the_good_ones_live(self):
         # F12

@@ -25,6 +25,7 @@ import subprocess
 import uuid
 
 import orjson
+from prometheus_client.parser import text_string_to_metric_families
 import requests
 
 from monasca_events_agent.traffic import checker
@@ -76,6 +77,25 @@ class Site(abc.ABC):
     def close(self) -> None:
         self.daemons.close()
         self._session.close()
+
+    @abc.abstractmethod
+    def metrics_ports(self) -> list[int]:
+        """Return the ports on which workers serve their metrics."""
+
+    def balances(self) -> dict[str, dict[str, int]]:
+        """Return stage → counter → sum over all workers and labels."""
+        found: dict[str, dict[str, int]] = {}
+        for port in self.metrics_ports():
+            text = self._session.get(f"http://127.0.0.1:{port}/metrics",
+                                     timeout=5).text
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    if "stage" in sample.labels and sample.name.startswith(
+                            "monasca_events_") and "bucket" not in sample.name:
+                        name = sample.name.removeprefix("monasca_events_")
+                        stage = found.setdefault(sample.labels["stage"], {})
+                        stage[name] = stage.get(name, 0) + int(sample.value)
+        return found
 
     def await_api(self) -> None:
         def answers() -> bool:
@@ -196,6 +216,9 @@ class EmbeddedSite(Site):
         self.daemons.start("persister")
         self.daemons.start("agent")
 
+    def metrics_ports(self) -> list[int]:
+        return list(self.layout.metrics_ports.values())
+
     def token(self, project: str, role: str) -> str:
         if role == "service":
             return self._accounts["service"]["token"]
@@ -234,6 +257,7 @@ class LiveSite(Site):
         self.topic = f"events_{self.name}"
         self._bus, self._extra = bus, extra
         self._api_workers = api_workers
+        self._metrics = free_port()
         self._tokens: dict[tuple[str, str], str] = {}
 
     def start(self) -> None:
@@ -280,6 +304,8 @@ connection = {self.dead_url}
 [api]
 port = {self.port}
 workers = {self._api_workers}
+[metrics]
+ports = {self._metrics_option()}
 [identity]
 driver = keystone
 [keystone_authtoken]
@@ -315,6 +341,14 @@ batch_wait = 0.05
 backoff_max = 5
 {self._extra}
 """
+
+    def _metrics_option(self) -> str:
+        return (f"api:{self._metrics},persister:{self._metrics + 8},"
+                f"agent:{self._metrics + 9}")
+
+    def metrics_ports(self) -> list[int]:
+        return [*range(self._metrics, self._metrics + self._api_workers),
+                self._metrics + 8, self._metrics + 9]
 
     @property
     def dead_url(self) -> str:
