@@ -61,8 +61,9 @@ OPTS = [
 #: service has them.
 AUTH_GROUP = "api_auth"
 
-# Seconds between two requests to an identity service that does not answer.
-_IDENTITY_PAUSE = 1.0
+# Seconds between two tries at an identity service that does not answer. A try
+# may be two requests: versions, then a token.
+_IDENTITY_PAUSE = 2.0
 # Seconds to wait for its answer where [api_auth] timeout says nothing:
 # keystoneauth would wait for ever for one that hangs.
 _IDENTITY_TIMEOUT = 10.0

@@ -26,6 +26,7 @@ from oslo_config import cfg
 
 from monasca_events_api import app
 from monasca_events_api import identity as identities
+from monasca_events_api import memory
 from monasca_events_api import options
 from monasca_events_api import server
 from monasca_events_common import bus as buses
@@ -45,6 +46,7 @@ EPILOG = """Examples:
 
 def serve(argv: Sequence[str]) -> int:
     """Serve until SIGTERM."""
+    memory.spare()
     conf = config.load(argv, PROG, options.OPTIONS,
                        description="Serves the HTTP API of Monasca Events.",
                        epilog=EPILOG)

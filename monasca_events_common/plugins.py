@@ -17,6 +17,7 @@ The name in a configuration file is an entry point of the role's namespace, or
 from configuration files only, never from the API or a database.
 """
 
+import logging
 import pkgutil
 
 from stevedore import driver as stevedore_driver
@@ -24,6 +25,10 @@ from stevedore import exception as stevedore_exception
 
 from monasca_events_common import config
 from monasca_events_common.errors import Misconfigured
+
+# Our error says what is missing; stevedore's own line would come before it,
+# and DriverManager does not hand on the callback that would stop it.
+logging.getLogger("stevedore.named").setLevel(logging.ERROR)
 
 
 def resolve(spelling: str):
@@ -58,8 +63,7 @@ def load(namespace: str, name: str):
         return resolve(name)
     try:
         return stevedore_driver.DriverManager(
-            namespace, name, invoke_on_load=False,
-            on_missing_entrypoints_callback=_ignore_missing).driver
+            namespace, name, invoke_on_load=False).driver
     except stevedore_exception.NoMatches:
         known = ", ".join(names(namespace)) or "none"
         raise Misconfigured(
@@ -73,10 +77,6 @@ def names(namespace: str) -> list[str]:
     manager = extension.ExtensionManager(namespace, invoke_on_load=False,
                                          on_load_failure_callback=_ignore)
     return sorted(manager.entry_points_names())
-
-
-def _ignore_missing(missing) -> None:
-    """Our error says it; stevedore's own line would come before it."""
 
 
 def _ignore(manager, entry_point, error) -> None:

@@ -57,7 +57,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--state-dir", type=pathlib.Path,
                         default=pathlib.Path(state) / "monasca-events",
                         help="where everything is kept (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=5656,
+    parser.add_argument("--port", type=_port, default=5656,
                         help="port of the API on 127.0.0.1 "
                              "(default: %(default)s)")
     parser.add_argument("--demo", action="store_true",
@@ -67,6 +67,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
                         help="end by itself after so many seconds of "
                              "demonstration (default: go on)")
     return parser.parse_args(argv)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1–65535)")
+    return int(text)
 
 
 def _program(name: str) -> str:
@@ -115,16 +121,42 @@ def _last_line(path: pathlib.Path) -> str:
     return lines[-1] if lines else f"see {path}"
 
 
+def _prepare(layout: Layout) -> None:
+    """Make the state directory this process's own."""
+    try:
+        layout.prepare()
+        layout.lock()
+        layout.configure()
+    except BlockingIOError:
+        raise Failed(f"{layout.root} is in use by another "
+                     "monasca-events-standalone; choose another with "
+                     "--state-dir") from None
+    except (OSError, ValueError) as error:
+        raise Failed(f"--state-dir cannot be used: {error}") from None
+
+
+def _cast(layout: Layout) -> demo.Cast:
+    try:
+        return demo.Cast.from_tokens(json.loads(layout.tokens.read_text()))
+    except (LookupError, TypeError, ValueError) as error:
+        raise Failed(f"{layout.tokens} lacks what the services need: "
+                     f"{error!r}; without the file new tokens are made"
+                     ) from None
+
+
 def _start(layout: Layout, supervisor: Supervisor,
-           stop: threading.Event) -> demo.Cast:
-    """Start the services in order; return who may use them."""
+           stop: threading.Event) -> demo.Cast | None:
+    """Start the services in order; return who may use them.
+
+    None when it was told to stop before they were up.
+    """
     files = ["--config-file", str(layout.config), "--config-file",
              str(layout.local_config)]
-    layout.prepare()
-    layout.configure()
     supervisor.start("api", [_program("monasca-events-api"), *files])
     _await_api(supervisor, layout, stop)
-    cast = demo.Cast.from_tokens(json.loads(layout.tokens.read_text()))
+    if stop.is_set():
+        return None
+    cast = _cast(layout)
     # Only now is there a token for the agent: the API makes them.
     layout.configure(cast.service_token, cast.operator_project)
     supervisor.start("persister",
@@ -145,6 +177,15 @@ def _announce(layout: Layout) -> None:
 Ctrl-C ends it.""", flush=True)
 
 
+def _show(layout: Layout, supervisor: Supervisor, cast: demo.Cast,
+          stop: threading.Event, seconds: float) -> None:
+    """Feed it and show what arrives, beside the watching."""
+    supervisor.start("generate", [_program("monasca-events-generate"),
+                                  *demo.generator_arguments(layout, cast)])
+    threading.Thread(target=demo.show, daemon=True,
+                     args=(layout.url, cast, stop, seconds)).start()
+
+
 def run(argv: Sequence[str]) -> int:
     """Start, watch, stop; return the exit status."""
     arguments = _arguments(argv)
@@ -154,22 +195,19 @@ def run(argv: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _check_port(arguments.port)
+    _prepare(layout)
     supervisor = Supervisor(layout.logs)
     try:
         cast = _start(layout, supervisor, stop)
-        _announce(layout)
-        if arguments.demo:
-            supervisor.start("generate", [
-                _program("monasca-events-generate"),
-                *demo.generator_arguments(layout, cast)])
-            show = threading.Thread(
-                target=demo.show, daemon=True,
-                args=(layout.url, cast, stop, arguments.demo_seconds))
-            show.start()
+        if cast is not None:
+            _announce(layout)
+            if arguments.demo:
+                _show(layout, supervisor, cast, stop, arguments.demo_seconds)
         while not stop.wait(0.5):
             supervisor.watch(time.monotonic())
     finally:
         status = supervisor.stop()
+        layout.unlock()
     return status
 
 

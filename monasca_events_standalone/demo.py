@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import dataclasses
 import json
 import random
+import shutil
 import sys
 import threading
 import time
@@ -73,6 +74,14 @@ def _get(url: str, token: str, path: str, **query) -> dict:
         return json.load(answer)
 
 
+def _line(stamp: str, project: str, event: Mapping) -> str:
+    """Return what is shown of an event, cut to the terminal's width."""
+    text = (f"{stamp[11:23]}  {project:<5} {event['event_type']:<38} "
+            f"{event['resource_id'] or ''}").rstrip()
+    return text[:shutil.get_terminal_size().columns] \
+        if sys.stdout.isatty() else text
+
+
 class _Show:
     """Prints what arrives in each project, then a search."""
 
@@ -92,9 +101,7 @@ class _Show:
                       if event["event_id"] not in self._seen]
         for stamp, name, event in sorted(fresh, key=lambda one: one[:2]):
             self._seen.add(event["event_id"])
-            print(f"{stamp[11:23]}  {name:<5} {event['event_type']:<38} "
-                  f"{event['resource_type'] or '':<14} "
-                  f"{event['resource_id'] or ''}", flush=True)
+            print(_line(stamp, name, event), flush=True)
         if not self._searched and len(self._seen) >= BEFORE_SEARCH:
             self._searched = True
             self._search(fresh[-1][1] if fresh else "demo")

@@ -12,8 +12,10 @@
 
 """Where a standalone installation keeps what, and its configuration file."""
 
+import fcntl
 import os
 import pathlib
+from typing import BinaryIO
 
 TEMPLATE = """\
 # Written by monasca-events-standalone at each start; put what you want to
@@ -72,6 +74,15 @@ batch_wait = 0.05
 """
 
 
+# Characters that mean something where the path is written to: oslo.config's
+# substitution and lists, SQLAlchemy's URLs, lines.
+_ODD = frozenset("$,?#%'\"\n\r")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class Layout:
     """The files of one state directory.
 
@@ -87,6 +98,7 @@ class Layout:
         self.clouds = root / "clouds.yaml"
         self.notifications = root / "notifications.ndjson"
         self.logs = root / "log"
+        self._lock: BinaryIO | None = None
 
     @property
     def url(self) -> str:
@@ -99,13 +111,37 @@ class Layout:
                 "agent": self.port + 3}
 
     def prepare(self) -> None:
-        """Make the directories and the configuration without a token yet."""
+        """Make the directories and what is read from outside.
+
+        :raises ValueError: the path would not survive the configuration
+        :raises OSError: it cannot be made
+        """
+        odd = sorted(set(str(self.root)) & _ODD)
+        if odd:
+            raise ValueError(f"{str(self.root)!r} contains {odd[0]!r}")
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.chmod(0o700)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         (self.root / "spool").mkdir(mode=0o700, exist_ok=True)
         self.notifications.touch(mode=0o600)
         self.local_config.touch(mode=0o600)
+
+    def lock(self) -> None:
+        """Keep others out until ``unlock`` or this process's end.
+
+        :raises BlockingIOError: another one is in
+        """
+        self._lock = open(self.root / "lock", "wb", opener=_private)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.unlock()
+            raise
+
+    def unlock(self) -> None:
+        """Let others in."""
+        if self._lock is not None:
+            self._lock.close()
 
     def configure(self, token: str = "", operator: str = "") -> None:
         """Write the configuration file, whole or not at all.
@@ -118,8 +154,6 @@ class Layout:
             **{f"{name}_metrics": port
                for name, port in self.metrics_ports.items()})
         new = self.config.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
-                             0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with open(new, "w", encoding="utf-8", opener=_private) as file:
             file.write(text)
         new.replace(self.config)

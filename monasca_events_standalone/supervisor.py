@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping, Sequence
 import ctypes
+import os
 import pathlib
 import signal
 import subprocess
@@ -30,12 +31,19 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class Supervisor:
     """A few processes that live and end together."""
 
-    def __init__(self, logs: pathlib.Path) -> None:
-        """:param logs: the directory for the programs' output"""
+    def __init__(self, logs: pathlib.Path, grace: float = GRACE) -> None:
+        """:param logs: the directory for the programs' output
+        :param grace: seconds that a program may take to end after SIGTERM
+        """
         self._logs = logs
+        self._grace = grace
         self._commands: dict[str, Sequence[str]] = {}
         self._running: dict[str, subprocess.Popen] = {}
         self._again_at: dict[str, float] = {}
@@ -46,7 +54,7 @@ class Supervisor:
         self._spawn(name)
 
     def _spawn(self, name: str) -> None:
-        with open(self._logs / f"{name}.log", "ab") as log:
+        with open(self._logs / f"{name}.log", "ab", opener=_private) as log:
             # A session of its own: Ctrl-C in the terminal reaches us only,
             # and we end the programs in order.
             self._running[name] = subprocess.Popen(
@@ -83,7 +91,7 @@ class Supervisor:
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + self._grace
         for process in self._running.values():
             try:
                 code = process.wait(max(0.1, deadline - time.monotonic()))

@@ -78,6 +78,10 @@ class KeystoneIdentity(Identity):
         if self._conf[self.GROUP].http_connect_timeout is None:
             # Without it one unreachable Keystone holds every thread.
             settings["http_connect_timeout"] = 5
+        # auth_token's own three would make 23 seconds of the five; whoever is
+        # answered 503 comes again. A default: what the file says still wins.
+        self._conf.set_default("http_request_max_retries", 0,
+                               group=self.GROUP)
         return settings
 
     def _call(self, protocol: Application, environ: dict, start_response):

@@ -130,7 +130,8 @@ class TestServersCertificate(_TlsTest):
     def test_a_certificate_of_another_host_is_refused(self):
         self.assert_holds(
             self.sink(self.authority.sign("api.example.org")),
-            "certificate verify failed", HOST, cafile=self.authority.file)
+            "certificate verify failed", f"not valid for '{HOST}'",
+            cafile=self.authority.file)
 
     def test_an_expired_certificate_is_refused(self):
         expired = self.authority.sign(HOST, ends_in=-datetime.timedelta(
@@ -234,6 +235,16 @@ class TestFiles(_TlsTest):
         path = self.home / "broken.pem"
         path.write_text("this is no certificate\n")
         return path
+
+    def test_a_key_without_a_certificate_is_a_mistake(self):
+        self.assertRaises(Misconfigured, self.session, "https://127.0.0.1:1",
+                          keyfile=self.good.key)
+
+    def test_waiting_for_the_identity_service_has_an_end(self):
+        """F14"""
+        self.assertEqual(10, self.session("https://127.0.0.1:1").timeout)
+        self.assertEqual(3, self.session("https://127.0.0.1:1",
+                                         timeout=3).timeout)
 
     def test_a_file_that_vanishes_later_holds_the_events(self):
         copy = self.home / "copy.pem"

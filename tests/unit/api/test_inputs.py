@@ -40,10 +40,18 @@ class BodyTest(unittest.TestCase):
 
     def test_what_is_not_json_is_refused(self):
         for text in (b"", b"NaN", b"[1,]", b"'a'", b'"\\ud800"', b"\xff",
-                     b"[" * 2000 + b"]" * 2000,
-                     b"[" * 1010 + b"9" * 20 + b"]" * 1010):
+                     b"[" * 2000 + b"]" * 2000):
             with self.subTest(text=text[:10]):
                 self.assertRaises(errors.Rejected, body.decode, text)
+
+    def test_nesting_that_breaks_a_decoder_breaks_nothing_else(self):
+        # Python 3.11's json gives up here, 3.12's does not; what is nested
+        # too deeply is refused in any case, by the event's own limit.
+        text = b"[" * 1010 + b"9" * 20 + b"]" * 1010
+        try:
+            self.assertTrue(body.has_too_long(body.decode(text)))
+        except errors.Rejected as error:
+            self.assertEqual("not_json", error.code)
 
 
 class IntakeTest(unittest.TestCase):

@@ -1,0 +1,265 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The WSGI application under gunicorn and under uwsgi, as documented.
+
+Both come from PyPI into a virtual environment in the cache, never into the
+project's own.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import requests
+
+from monasca_events_standalone.layout import Layout
+from tests.integration import topic
+from tests.integration.daemons import children
+from tests.integration.daemons import wait_for
+from tests.integration.sites import free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The tool that fetches is no part of the installed packages.
+sys.path.insert(0, str(ROOT / "tools"))
+
+from servers import Missing  # noqa: E402
+from servers import sources  # noqa: E402
+
+GUNICORN, UWSGI = "gunicorn==27.0.1", "uwsgi==2.0.31"
+
+APPLICATION = "monasca_events_api.wsgi:application"
+
+
+def fetched(requirement: str) -> pathlib.Path:
+    """Return the virtual environment that has a server.
+
+    :raises unittest.SkipTest: it cannot be had on this machine
+    """
+    cache = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE")
+                         or "~/.cache/monasca-events").expanduser()
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    name = requirement.replace("==", "-")
+    try:
+        # Each Python has its own: uwsgi is compiled against one.
+        target = cache / f"{name}-{python}"
+        sources.virtualenv(target, [requirement])
+        return target
+    except Missing as missing:
+        if os.environ.get("CI") == "true":
+            raise AssertionError(str(missing)) from None
+        raise unittest.SkipTest(str(missing)) from None
+
+
+class _Server:
+    """The tests; each server inherits them."""
+
+    requirement = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = fetched(cls.requirement)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="monasca-events-")
+        self.addCleanup(folder.cleanup)
+        self.home = pathlib.Path(folder.name)
+        self.layout = Layout(self.home / "state", free_port())
+        self.layout.prepare()
+        self.layout.configure()
+        self.url = self.layout.url
+        self.start()
+        accounts = json.loads(self.layout.tokens.read_text())["accounts"]
+        self.token, = (one["token"] for one in accounts
+                       if one["name"] == "demo-member")
+
+    def command(self) -> list[str]:
+        """Return the command line of the server with two workers."""
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """Return what is added to the server's environment."""
+        return {}
+
+    def start(self):
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, cwd=self.home,
+                env={**os.environ, **self.environment()})
+        self.addCleanup(self.stop)
+        try:
+            wait_for("the server answers", self.answers)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-3000:]}") from None
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"it ended with {self.process.returncode}")
+        try:
+            return self.get("/").status_code == 200
+        except requests.RequestException:
+            return False
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self):
+        return (self.home / "server.log").read_text(errors="replace")
+
+    def get(self, path, **headers):
+        return requests.get(self.url + path, headers=headers, timeout=30)
+
+    def post(self, *marks, session=requests, **arguments):
+        """Post events whose payloads carry these marks."""
+        body = {"events": [{"event_type": "a.b", "payload": {"mark": mark}}
+                           for mark in marks]}
+        arguments.setdefault("data", json.dumps(body))
+        return session.post(
+            f"{self.url}/v1.0/events", timeout=30, headers={
+                "X-Auth-Token": self.token,
+                "Content-Type": "application/json"}, **arguments)
+
+    def published(self):
+        """Return the marks of all that is on the bus."""
+        return [json.loads(one)["payload"]["mark"]
+                for one in topic.records(self.layout.config)]
+
+    def test_versions_health_and_events_are_served(self):
+        versions = self.get("/")
+        self.assertEqual(200, versions.status_code)
+        self.assertEqual(["v1.0"], [one["id"] for one in
+                                    versions.json()["versions"]])
+        health = self.get("/healthcheck")
+        self.assertEqual((200, True), (health.status_code,
+                                       health.json()["healthy"]))
+        answer = self.post("one", "two")
+        self.assertEqual((202, 2), (answer.status_code,
+                                    answer.json()["accepted"]))
+        self.assertEqual(["one", "two"], self.published())
+        self.assertEqual(401, self.get("/v1.0/events").status_code)
+        listed = self.get("/v1.0/events", **{"X-Auth-Token": self.token})
+        self.assertEqual(200, listed.status_code)
+        missing = self.get("/nowhere", **{"X-Auth-Token": self.token})
+        self.assertEqual((404, "not_found"), (
+            missing.status_code, missing.json()["errors"][0]["code"]))
+
+    def test_a_chunked_body_is_read(self):
+        body = json.dumps({"events": [{
+            "event_type": "a.b", "payload": {"mark": "chunked"}}]}).encode()
+        answer = self.post(data=iter([body[:7], body[7:]]))
+        self.assertEqual(202, answer.status_code, answer.text)
+        self.assertEqual(["chunked"], self.published())
+
+    def test_a_body_too_large_is_413(self):
+        for data in (b" " * 1100_000, iter([b" " * 1000] * 1100)):
+            with self.subTest(data=type(data).__name__):
+                answer = self.post(data=data)
+                self.assertEqual(413, answer.status_code, answer.text)
+                self.assertEqual("body_too_large",
+                                 answer.json()["errors"][0]["code"])
+
+    def test_what_it_makes_is_for_its_user_alone(self):
+        self.post("one")
+        for path in self.layout.root.glob("*.db*"):
+            self.assertEqual(0, path.stat().st_mode & 0o077, path.name)
+
+    def test_what_was_accepted_survives_the_kill_of_a_worker(self):
+        """F2"""
+        accepted: list[str] = []
+        ended = threading.Event()
+
+        def load(sender: int) -> None:
+            number = 0
+            with requests.Session() as session:
+                while not ended.is_set():
+                    marks = [f"{sender}-{number}-{part}" for part in range(5)]
+                    number += 1
+                    try:
+                        answer = self.post(*marks, session=session)
+                    except requests.RequestException:
+                        continue
+                    if answer.status_code == 202:
+                        accepted.extend(marks)
+        threads = [threading.Thread(target=load, args=(sender,))
+                   for sender in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _turn in range(4):
+                self.kill_one(accepted)
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+        there = self.published()
+        self.assertEqual(set(), set(accepted) - set(there))
+        self.assertEqual(202, self.post("after").status_code)
+
+    def kill_one(self, accepted):
+        """SIGKILL a worker once some events more are accepted."""
+        before = len(accepted)
+        wait_for("events are accepted", lambda: len(accepted) > before + 50)
+        victim = self.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_for("it is replaced", lambda: len(
+            set(self.workers()) - {victim}) == 2)
+
+    def workers(self):
+        return children(self.process.pid)
+
+
+class TestGunicorn(_Server, unittest.TestCase):
+
+    requirement = GUNICORN
+
+    def command(self):
+        return [str(self.server / "bin/gunicorn"), "--workers", "2",
+                "--threads", "4", "--bind", self.url.removeprefix("http://"),
+                "--worker-tmp-dir", str(self.home), APPLICATION]
+
+    def environment(self):
+        # The server's environment knows nothing of ours.
+        ours = [str(ROOT), *(one for one in sys.path
+                             if one.endswith("site-packages"))]
+        return {"PYTHONPATH": os.pathsep.join(ours),
+                "MONASCA_EVENTS_CONFIG": str(self.layout.config)}
+
+
+class TestUwsgi(_Server, unittest.TestCase):
+    """With the settings of doc/source/admin/install.rst as arguments."""
+
+    requirement = UWSGI
+
+    def command(self):
+        return [str(self.server / "bin/uwsgi"), "--home", sys.prefix,
+                "--master", "--processes", "2", "--threads", "4",
+                "--http-socket", self.url.removeprefix("http://"),
+                "--module", APPLICATION, "--lazy-apps", "--need-app",
+                "--die-on-term",
+                "--env", f"MONASCA_EVENTS_CONFIG={self.layout.config}"]
+
+
+
+if __name__ == "__main__":
+    unittest.main()
