@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import logging
-import os
 import pathlib
 import sqlite3
 import threading
@@ -32,6 +31,7 @@ from monasca_events_agent import quarantine
 from monasca_events_common import metrics
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
+from monasca_events_common.sqlite_file import make_private
 
 LOG = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class SpoolFile:
             self._replace(error)
 
     def _connect(self) -> None:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_private(self.path)
         self.writer = _connection(self.path, self._synchronous)
         self.reader = _connection(self.path, "normal")
         self.writer.executescript(_SCHEMA)

@@ -13,7 +13,8 @@
 """The application for uwsgi, mod_wsgi, gunicorn: ``module:application``.
 
 Each worker process must import this module itself (uwsgi: ``lazy-apps``), for
-the clients of bus and store do not survive a fork.
+the clients of bus and store do not survive a fork. Nobody else imports it:
+doing so opens what the configuration names.
 """
 
 import os
@@ -43,9 +44,6 @@ def make_application():
                         identity.get_identity(conf))
 
 
-def __getattr__(name: str):
-    # Made when a server asks for it, not when a tool imports the module.
-    if name != "application":
-        raise AttributeError(name)
-    globals()[name] = made = make_application()
-    return made
+# Made on import: uwsgi and mod_wsgi look for it among the module's own names
+# and know nothing of a module's __getattr__.
+application = make_application()

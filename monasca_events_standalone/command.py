@@ -36,9 +36,10 @@ EPILOG = """Examples:
   monasca-events-standalone --demo
   monasca-events-standalone --state-dir /var/lib/monasca-events --port 5656
 
-Then, in another terminal:
-  export OS_CLIENT_CONFIG_FILE=STATE_DIR/clouds.yaml
+Then, in another terminal, with a token of STATE_DIR/tokens.json:
   curl -H "X-Auth-Token: TOKEN" http://127.0.0.1:5656/v1.0/events
+STATE_DIR/clouds.yaml is for openstacksdk and what is made with it:
+  export OS_CLIENT_CONFIG_FILE=STATE_DIR/clouds.yaml
 """
 
 #: Seconds that the API may take to answer after its start.

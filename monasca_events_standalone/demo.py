@@ -78,6 +78,9 @@ def _line(stamp: str, project: str, event: Mapping) -> str:
     """Return what is shown of an event, cut to the terminal's width."""
     text = (f"{stamp[11:23]}  {project:<5} {event['event_type']:<38} "
             f"{event['resource_id'] or ''}").rstrip()
+    # Any client may have posted it: it shall not steer the terminal.
+    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}"
+                   for one in text)
     return text[:shutil.get_terminal_size().columns] \
         if sys.stdout.isatty() else text
 

@@ -22,7 +22,6 @@ needs no index.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-import os
 import sqlite3
 import struct
 import time
@@ -32,6 +31,7 @@ import orjson
 from monasca_events_common.bus import Record
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
+from monasca_events_common.sqlite_file import make_private
 
 #: Form of the file; a greater one was written by a newer release.
 VERSION = 1
@@ -74,12 +74,8 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
     :raises sqlite3.Error: it cannot be opened now
     :raises Misconfigured: it is of a newer release
     """
-    directory = os.path.dirname(os.path.abspath(path))
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        # Made here and not by SQLite so that nobody else can read it;
-        # the -wal and -shm files take its mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path)
     except OSError as error:
         raise BusUnavailable(
             f"the log {path} cannot be opened: {error.strerror}") from error

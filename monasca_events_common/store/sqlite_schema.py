@@ -23,11 +23,11 @@ dropped at once instead, when the last event of the period has gone. Until
 then entries of purged events point nowhere, and searching skips them.
 """
 
-import os
 import sqlite3
 
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import StoreUnavailable
+from monasca_events_common.sqlite_file import make_private
 from monasca_events_common.store import periods
 
 #: Rows that can share one microsecond before they spill into the next.
@@ -93,11 +93,8 @@ def unavailable(error: sqlite3.Error) -> StoreUnavailable:
 
 
 def _create_file(path: str) -> None:
-    # Readable by its owner only; SQLite gives its other files the same mode.
     try:
-        folder = os.path.dirname(os.path.abspath(path))
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path)
     except OSError as error:
         raise Misconfigured(f"[sqlite_store] path {path!r} cannot be opened: "
                             f"{error.strerror}") from None

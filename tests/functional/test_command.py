@@ -135,7 +135,9 @@ class CommandTest(unittest.TestCase):
 
     def test_another_server_may_load_the_application(self):
         self.write()
-        code = ("from monasca_events_api.wsgi import application as a;"
+        # Among the module's own names, where uwsgi and mod_wsgi look.
+        code = ("from monasca_events_api import wsgi;"
+                "a = vars(wsgi)['application'];"
                 "import sys;"
                 "print(b''.join(a({'REQUEST_METHOD': 'GET', 'PATH_INFO': "
                 "'/healthcheck', 'QUERY_STRING': '', 'wsgi.url_scheme': "

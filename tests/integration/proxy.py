@@ -37,12 +37,14 @@ class Proxy:
     :ivar port: where it listens
     :ivar requests: (monotonic time, "METHOD path") of what was forwarded
     :ivar connections: monotonic time of each, also of those refused
+    :ivar forwarded: bytes that went to the server
     """
 
     def __init__(self, port: int) -> None:
         """:param port: the server's"""
         self.requests: list[tuple[float, str]] = []
         self.connections: list[float] = []
+        self.forwarded = 0
         self._target = port
         self._refuses = False
         self._flows = threading.Event()
@@ -113,6 +115,7 @@ class Proxy:
                 for found in _LINE.finditer(chunk):
                     self.requests.append((time.monotonic(),
                                           b" ".join(found.groups()).decode()))
+                self.forwarded += len(chunk)
                 server.sendall(chunk)
             server.shutdown(socket.SHUT_WR)
             back.join()

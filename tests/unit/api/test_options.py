@@ -17,7 +17,6 @@ import unittest
 
 from monasca_events_api import command
 from monasca_events_api import options
-from monasca_events_api import wsgi
 from monasca_events_common.errors import Misconfigured
 
 
@@ -49,7 +48,3 @@ class CommandTest(unittest.TestCase):
         with command.listen("127.0.0.1", 0, 1) as sock:
             with socket.create_connection(sock.getsockname(), timeout=5):
                 pass
-
-    def test_the_wsgi_module_makes_nothing_when_imported(self):
-        self.assertNotIn("application", vars(wsgi))
-        self.assertFalse(hasattr(wsgi, "nothing"))
