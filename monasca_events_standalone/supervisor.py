@@ -98,5 +98,6 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
-            status = status or (1 if code else 0)
+            # One that SIGTERM met before it could listen has done nothing.
+            status = status or int(code not in (0, -signal.SIGTERM))
         return status

@@ -99,6 +99,10 @@ class TestSupervisor(unittest.TestCase):
         self.assertEqual([], [pid for pid in pids if is_alive(pid)])
         self.assertEqual({}, self.supervisor.pids())
 
+    def test_one_that_has_hardly_begun_ends_well_too(self):
+        self.start("young", "echo up; sleep 60")
+        self.assertEqual(0, self.supervisor.stop())
+
     def test_what_does_not_obey_is_killed_and_told(self):
         self.supervisor = Supervisor(self.logs, grace=0)
         self.start("good", _OBEDIENT)
