@@ -117,7 +117,7 @@ class Configuration(cfg.ConfigOpts):
 
 def load(argv: Sequence[str], prog: str,
          options: Iterable[tuple[str, Sequence[cfg.Opt]]] = (), *,
-         cli: Sequence[cfg.Opt] = (), description: str = "",
+         description: str = "",
          epilog: str | None = None) -> Configuration:
     """Return the configuration of one process.
 
@@ -125,14 +125,12 @@ def load(argv: Sequence[str], prog: str,
     :param prog: the command's name; without ``--config-file`` it reads
         ``monasca-events.conf`` and ``PROG.conf`` where oslo.config looks
     :param options: further (group, options) of the package
-    :param cli: options of the command line
     :raises Misconfigured: a file or value is wrong; one line says which
     """
     conf = Configuration()
     log.register_options(conf)
     for group, opts in (*COMMON, *options):
         conf.register_opts(opts, group=group)
-    conf.register_cli_opts(cli)
     files = cfg.find_config_files(project=PROJECT, prog=prog)
     try:
         conf(args=list(argv), project=PROJECT, prog=prog,

@@ -38,7 +38,10 @@ def write(path: str, endpoint: str,
                   "    auth:",
                   f"      endpoint: {json.dumps(endpoint)}",
                   f"      token: {json.dumps(token)}",
-                  f"    # project {json.dumps(project_id)}"]
+                  # For people and scripts: a token of this kind does not
+                  # tell its project.
+                  "    monasca_events:",
+                  f"      project_id: {json.dumps(project_id)}"]
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
                              0o600)

@@ -63,7 +63,7 @@ auth_type = admin_token
 endpoint = http://127.0.0.1:{way}
 token = {token}
 [metrics]
-port = {metrics}
+ports = agent:{metrics}
 """
 
 PROJECT = "1" * 32
@@ -83,18 +83,18 @@ class _EmbeddedTest(unittest.TestCase):
         self.proxy = Proxy(self.port)
         self.addCleanup(self.proxy.close)
         self.token = ""
-        self.configure(metrics=0)
+        self.configure()
         self.daemons.start("api")
         wait_for("the API answers", self.answers)
         accounts = json.loads((self.home / "tokens.json").read_text())
         self.token, = (one["token"] for one in accounts["accounts"]
                        if one["name"] == "service")
 
-    def configure(self, filters="", poster="", metrics=None):
+    def configure(self, filters="", poster=""):
         self.daemons.configure(CONFIG.format(
             home=self.home, port=self.port, way=self.proxy.port,
             token=self.token, filters=filters, poster=poster,
-            metrics=self.metrics_port if metrics is None else metrics))
+            metrics=self.metrics_port))
 
     def answers(self):
         try:

@@ -46,6 +46,15 @@ def descendants(pid: int) -> list[int]:
     return found + [below for one in found for below in descendants(one)]
 
 
+def runs(pid: int) -> bool:
+    """Return whether a process runs; of one that ended nothing is left to
+    read, also while nobody buried it."""
+    try:
+        return bool(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Standalone(EmbeddedSite):
     """The command in place of the daemons that it starts."""
 
@@ -193,21 +202,22 @@ class TestLife(StandaloneCase):
         process.kill()
         process.wait()
 
-        def gone() -> bool:
-            return not any(pathlib.Path(f"/proc/{pid}/cmdline").exists()
-                           and pathlib.Path(f"/proc/{pid}/cmdline"
-                                            ).read_bytes() for pid in below)
-        wait_for("nothing of it runs", gone, 60)
+        wait_for("nothing of it runs", lambda: not any(map(runs, below)))
         self.assertTrue(self.site.is_free())
         self.site.start()
 
     def test_a_service_that_is_killed_comes_back(self):
         self.site.start()
         self.site.post()
+        before = descendants(self.site.process.pid)
         for pid in children(self.site.process.pid):
             os.kill(pid, signal.SIGKILL)
         wait_for("it says so", lambda: self.site.output.read_text().count(
             "it is started again") >= 3)
+        # Workers notice a little later that their master is gone, and the
+        # API's goes on answering until then.
+        wait_for("the old workers are gone", lambda: not any(
+            map(runs, before)))
         self.site.await_api()
         self.site.post()
         self.assertEqual(0, self.site.interrupt())
