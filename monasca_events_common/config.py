@@ -93,7 +93,10 @@ class Configuration(cfg.ConfigOpts):
     def register_opts(self, opts, group=None) -> None:
         """Register options and remember them for the next look."""
         if group is not None:
-            self._registered.append((group, opts))
+            # By name: keystoneauth hands over an OptGroup, which belongs to
+            # one object.
+            name = getattr(group, "name", group)
+            self._registered.append((name, opts))
         super().register_opts(opts, group=group)
 
     def mutate(self) -> None:

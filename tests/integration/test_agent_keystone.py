@@ -19,6 +19,7 @@ everybody else.
 import concurrent.futures
 import json
 import pathlib
+import signal
 import tempfile
 import time
 import unittest
@@ -114,6 +115,7 @@ class _KeystoneTest(unittest.TestCase):
         cls.project = cls.keystone.project("agents")
         cls.user, cls.password = cls.keystone.user("agent", cls.project,
                                                    "service")
+        cls.reader = cls.keystone.user("reader", cls.project, "reader")
         cls.daemons = Daemons(cls.home)
         cls.addClassCleanup(cls.daemons.close)
         cls.daemons.configure(CONFIG.format(
@@ -276,6 +278,26 @@ class TestSessions(_KeystoneTest):
         self.assert_posts(made)
         self.assertEqual(1, self.agent_side.count(TOKENS) - tokens)
         self.assertEqual(refusals, self.refusals())
+
+
+class TestReload(_KeystoneTest):
+
+    def test_sighup_changes_limits_and_keeps_what_keystone_said(self):
+        """F22: with the options that auth_token registers by itself."""
+        known = self.token()
+        self.assertEqual(202, self.call("POST", known).status_code)
+        reader = self.keystone.token(*self.reader, self.project)
+        self.assertEqual(200, self.call(
+            "GET", reader, "/v1.0/events?limit=8").status_code)
+        text = self.daemons.config.read_text()
+        self.addCleanup(self.daemons.configure, text)
+        self.daemons.configure(text + "[limits]\nmax_page = 7\n")
+        self.daemons.signal("api", signal.SIGHUP)
+        wait_for("the new limit holds", lambda: self.call(
+            "GET", reader, "/v1.0/events?limit=8").status_code == 400, 20)
+        self.api_side.refuse()
+        self.assertEqual(202, self.call("POST", known).status_code)
+        self.assertNotIn("SIGHUP:", self.daemons.log("api"))
 
 
 class TestKeystoneAway(_KeystoneTest):
