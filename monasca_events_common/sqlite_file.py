@@ -20,6 +20,7 @@ first one's feet, and the file is corrupt. So the file is touched only where
 there is none yet, one thread at a time.
 """
 
+import errno
 import os
 import pathlib
 import threading
@@ -42,5 +43,14 @@ def make_private(path: str | os.PathLike) -> None:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL,
                                  0o600)
         except FileExistsError:
+            _check(file)
             return
         os.close(descriptor)
+
+
+def _check(file: pathlib.Path) -> None:
+    """Raise what opening the file would raise, without opening it."""
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(file, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
