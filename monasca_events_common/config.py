@@ -114,6 +114,10 @@ class Configuration(cfg.ConfigOpts):
             for group, opts in self._registered:
                 check(fresh, group, opts)
             self.mutate_config_files()
+            # oslo.config empties its cache before it reads the files: a thread
+            # that asks meanwhile would put an old value back, for good.
+            # Registering, even nothing, empties it again.
+            super().register_opts(())
         except (cfg.Error, ValueError, OSError) as error:
             raise Misconfigured(_one_line(error)) from None
 

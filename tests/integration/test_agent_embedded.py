@@ -235,6 +235,9 @@ class TestSighup(_EmbeddedTest):
                 passed = self.metric("passed")
                 wait_for("more pass", lambda: self.metric(
                     "passed") > passed + 50)  # noqa: B023
+        except AssertionError as error:
+            raise AssertionError(
+                f"{error}\n{self.daemons.log('agent')[-3000:]}") from None
         finally:
             ended.set()
             writer.join()

@@ -51,6 +51,16 @@ class TestConfig(unittest.TestCase):
         with self.assertRaisesRegex(Misconfigured, "nowhere.conf"):
             config.load(["--config-file", "/nowhere.conf"], "x", OPTS)
 
+    def test_groups_that_keystoneauth_makes_do_not_stop_a_change(self):
+        """It registers its options under an object, not under a name."""
+        path = self.write("[shop]\nsize=3\n")
+        conf = config.load(["--config-file", path], "x", OPTS)
+        conf.register_opts([cfg.StrOpt("key", help="A key.")],
+                           group=cfg.OptGroup("door"))
+        pathlib.Path(path).write_text("[shop]\nsize=4\n[door]\nkey=k\n")
+        conf.mutate()
+        self.assertEqual(4, conf.shop.size)
+
     def test_a_mistake_ends_a_command_with_one_line_and_status_one(self):
         def main(argv):
             raise Misconfigured("the moon is not a bus")
