@@ -1,0 +1,24 @@
+"""What stands between a request and auth_token."""
+
+import unittest
+
+from oslo_config import cfg
+
+from monasca_events_api.identity.keystone import KeystoneIdentity
+
+
+class TestKeystoneIdentity(unittest.TestCase):
+
+    def test_a_service_token_never_reaches_auth_token(self):
+        # With one, auth_token leaves out the access rules of an application
+        # credential, and a sender may use one token as both.
+        seen = {}
+
+        def protocol(environ, start_response):
+            seen.update(environ)
+            start_response("200 OK", [])
+            return []
+        KeystoneIdentity(cfg.ConfigOpts())._call(
+            protocol, {"HTTP_X_AUTH_TOKEN": "t", "HTTP_X_SERVICE_TOKEN": "t"},
+            lambda status, headers, exc_info=None: None)
+        self.assertEqual({"HTTP_X_AUTH_TOKEN": "t"}, seen)
