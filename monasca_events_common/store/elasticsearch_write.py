@@ -20,6 +20,7 @@ now.
 
 from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
+import functools
 import random
 import threading
 
@@ -52,6 +53,19 @@ class Item:
     body: bytes
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a project's events of one day go.
+
+    :ivar before: the action line up to the id; ``after``: the rest of it
+    """
+
+    slug: str
+    index: str
+    before: bytes
+    after: bytes
+
+
 @dataclasses.dataclass(slots=True)
 class Tally:
     """What became of the items so far."""
@@ -77,6 +91,8 @@ class Writer:
         self._indices = indices
         self._conf = conf
         self._closing = threading.Event()
+        # Nearly every event of a batch is of a project and day seen before.
+        self._place = functools.lru_cache(maxsize=4096)(self._find_place)
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Return once each document is durable, repeated or rejected.
@@ -117,19 +133,27 @@ class Writer:
             * random.uniform(0.5, 1))  # noqa: S311 spreads, hides nothing
 
     def _item(self, position: int, document: Document) -> Item:
-        slug = self._layout.slug(document.project_id)
-        index = self._layout.index(slug, document.timestamp)
-        action = {"_index": write_alias(index),
-                  "_id": self._layout.document_id(slug, document.event_id)}
-        if self._layout.pooled:
-            action["routing"] = slug
-        if not 0 < len(action["_id"].encode(errors="replace")) \
-                <= _LONGEST_ID:
+        source = _source(document)
+        place = self._place(document.project_id, document.timestamp[:10])
+        name = self._layout.document_id(place.slug, document.event_id)
+        if not 0 < len(name.encode(errors="replace")) <= _LONGEST_ID:
             raise Rejected("the event id is empty or too long",
                            code="invalid_event_id", where="event_id")
-        return Item(position, index,
-                    b'{"create":%b}\n%b\n' % (orjson.dumps(action),
-                                              _source(document, slug)))
+        value, index = source
+        return Item(position, place.index, b"".join((
+            place.before, orjson.dumps(name), place.after, value,
+            b',"index":{"project":"', place.slug.encode(), b'",', index,
+            b"}\n")))
+
+    def _find_place(self, project_id: str, day: str) -> Place:
+        """:param day: the first ten characters of a canonical timestamp"""
+        slug = self._layout.slug(project_id)
+        index = self._layout.index(slug, f"{day}T00:00:00.000000Z")
+        routing = b',"routing":' + orjson.dumps(slug) \
+            if self._layout.pooled else b""
+        return Place(
+            slug, index, b'{"create":{"_index":%b,"_id":' % orjson.dumps(
+                write_alias(index)), routing + b"}}\n")
 
     def _parts(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         """Yield the items in requests of at most ``bulk_bytes``."""
@@ -161,6 +185,11 @@ class Writer:
             else:
                 raise
         else:
+            if answer.get("errors") is False \
+                    and len(answer["items"]) == len(items):
+                # Nothing but new documents, as nearly always.
+                tally.stored += len(items)
+                return
             self._count(items, answer["items"], tally)
 
     def _halve(self, items: list[Item], tally: Tally, reason: str) -> None:
@@ -192,8 +221,9 @@ class Writer:
             self._indices.forget(missing)
 
 
-def _source(document: Document, slug: str) -> bytes:
-    """Return the document's line: its bytes with ``index`` put in.
+def _source(document: Document) -> tuple[bytes, bytes]:
+    """Return the parts of the document's line: its bytes, open at the end,
+    and what follows the project in ``index``.
 
     The project stands in ``index`` once more, made by us: it is what every
     search is filtered by, whatever the event says of itself.
@@ -206,5 +236,4 @@ def _source(document: Document, slug: str) -> bytes:
                 or b"\n" in text or b"\r" in text):
             raise Rejected(f"{what} is not a canonical JSON object",
                            code="store_rejected")
-    return b'%b,"index":{"project":"%b",%b}' % (
-        value[:-1], slug.encode(), index[1:])
+    return value[:-1], index[1:]
