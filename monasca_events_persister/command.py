@@ -27,6 +27,7 @@ from monasca_events_common import store
 from monasca_events_common.store import get_store
 from monasca_events_common.stream import StreamLoop
 from monasca_events_persister import options
+from monasca_events_persister import retention
 from monasca_events_persister.retention import Retention
 from monasca_events_persister.writer import STAGE
 from monasca_events_persister.writer import Writer
@@ -43,6 +44,7 @@ EPILOG = """Examples:
 def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
     """Return the loop of one worker; called in the worker's process."""
     events_bus = get_bus(conf)
+    suit_period(conf)
     events_store = get_store(conf)
     loop = StreamLoop(
         STAGE, conf.bus.topic,
@@ -50,10 +52,10 @@ def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
                                              conf.persister.group, watcher),
         Writer(events_store), deadletters.get_dead_letters(conf),
         conf.persister)
-    retention = Retention(events_store, conf.retention)
+    expiry = Retention(events_store, conf.retention)
 
     def run(stop: threading.Event) -> None:
-        aging = threading.Thread(target=retention.run, args=(stop,),
+        aging = threading.Thread(target=expiry.run, args=(stop,),
                                  name="retention", daemon=True)
         aging.start()
         try:
@@ -63,6 +65,18 @@ def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
             events_store.close()
             events_bus.close()
     return run
+
+
+def suit_period(conf: cfg.ConfigOpts) -> None:
+    """Let the store's period follow the retention, unless the file names one.
+
+    Only who writes needs to know: a reader takes periods from index names.
+    """
+    driver = plugins.load(store.NAMESPACE, conf.store.driver)
+    if any(opt.name == "period" for opt in driver.OPTS):
+        conf.register_opts(driver.OPTS, group=driver.GROUP)
+        conf.set_default("period", retention.period(conf.retention.days),
+                         group=driver.GROUP)
 
 
 def start(argv: Sequence[str]) -> int:

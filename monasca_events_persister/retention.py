@@ -41,6 +41,15 @@ OPTS = [
                help="Seconds between two runs of retention."),
 ]
 
+#: (days of retention at most, period of an index): daily for weeks, monthly
+#: for years, so that a drop comes soon enough and indices stay few.
+_PERIODS = ((31, "day"), (92, "week"), (1830, "month"))
+
+
+def period(days: int) -> str:
+    """Return the period of an index that suits a retention time."""
+    return next((name for most, name in _PERIODS if days <= most), "year")
+
 
 class Retention:
     """Removes expired events, again and again."""

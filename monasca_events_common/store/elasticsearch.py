@@ -99,9 +99,12 @@ class ElasticsearchStore(Store):
         cfg.StrOpt("period", default="month", choices=periods.PERIODS,
                    help="Span of time that one index holds. Whole indices "
                         "are removed when their events are too old: days "
-                        "suit a retention of weeks, months one of years. It "
-                        "must not change once events are stored, or repeats "
-                        "of them are stored twice."),
+                        "suit a retention of weeks, months one of years. "
+                        "Where this is not set, the persister takes what "
+                        "suits [retention] days when it starts: day up to "
+                        "31, week up to 92, month up to 1830, year beyond. "
+                        "After a change, repeats of events that are stored "
+                        "already are stored once more."),
         cfg.StrOpt("project_id_expression",
                    default="[0-9a-f]{32}|"
                            "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
