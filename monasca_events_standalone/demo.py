@@ -105,20 +105,24 @@ class _Show:
         for stamp, name, event in sorted(fresh, key=lambda one: one[:2]):
             self._seen.add(event["event_id"])
             print(_line(stamp, name, event), flush=True)
-        if not self._searched and len(self._seen) >= BEFORE_SEARCH:
+        if fresh and not self._searched \
+                and len(self._seen) >= BEFORE_SEARCH:
             self._searched = True
-            self._search(fresh[-1][1] if fresh else "demo")
+            # A word that is there for sure: the last one of a type just
+            # shown, such as end.
+            _, name, event = fresh[-1]
+            self._search(name, event["event_type"].rpartition(".")[2])
 
-    def _search(self, name: str) -> None:
+    def _search(self, name: str, word: str) -> None:
         """Ask one tenant's events for a word and show how to do it again."""
         _, token = self._cast.members[name]
         began = time.monotonic()
-        answer = _get(self._url, token, "/v1.0/events", q="end", limit=3)
+        answer = _get(self._url, token, "/v1.0/events", q=word, limit=3)
         milliseconds = (time.monotonic() - began) * 1000
-        print(f"\nA search: the newest events of {name} with the word “end” "
-              f"({milliseconds:.0f} ms)\n"
+        print(f"\nA search: the newest events of {name} with the word "
+              f"“{word}” ({milliseconds:.0f} ms)\n"
               f"  curl -H 'X-Auth-Token: {token}' "
-              f"'{self._url}/v1.0/events?q=end&limit=3'")
+              f"'{self._url}/v1.0/events?q={word}&limit=3'")
         for event in answer["events"]:
             print(f"  {event['timestamp']}  {event['event_type']}")
         counts = _get(self._url, token, "/v1.0/events/types")["types"]

@@ -16,6 +16,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -154,7 +155,8 @@ class TestDemonstration(StandaloneCase):
                                           rf"{project} +\w+\.\w+")
         before, _, search = done.stdout.partition("A search: ")
         self.assertTrue(before and search, done.stdout)
-        self.assertRegex(search, r"(?m)^  20\d\d-\S+Z  \S+\.end$")
+        word, = re.findall("with the word “([^”]+)”", search)
+        self.assertRegex(search, rf"(?m)^  20\d\d-\S+Z  \S+\.{word}$")
         self.assertRegex(search, r"and what there is: \S+ \d+")
         for path in (self.folder / "state").rglob("*"):
             with self.subTest(path=path):
