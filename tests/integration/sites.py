@@ -27,6 +27,7 @@ import uuid
 import orjson
 from prometheus_client.parser import text_string_to_metric_families
 import requests
+import sqlalchemy
 
 from monasca_events_agent.traffic import checker
 from monasca_events_common.deadletters import DeadLetter
@@ -268,6 +269,7 @@ class LiveSite(Site):
         self.projects = {"A": self.keystone.project("a"),
                          "B": self.keystone.project("b"),
                          "operator": self.keystone.project("operator")}
+        self._make_database()
         self.daemons.configure(self.configuration())
         self.daemons.start("api")
         self.await_api()
@@ -352,7 +354,16 @@ backoff_max = 5
 
     @property
     def dead_url(self) -> str:
-        return self.servers["mariadb"]["url"]
+        """Return the URL of the site's own database of dead letters."""
+        return self.servers["mariadb"]["url"].rpartition("/")[0] \
+            + f"/dead_{self.name}"
+
+    def _make_database(self) -> None:
+        engine = sqlalchemy.create_engine(self.servers["mariadb"]["url"])
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text(
+                f"CREATE DATABASE dead_{self.name}"))
+        engine.dispose()
 
     def token(self, project: str, role: str) -> str:
         key = (project, role)
@@ -371,10 +382,7 @@ backoff_max = 5
     def dead_letters(self) -> list[DeadLetter]:
         letters = DeadLetters(self.dead_url)
         try:
-            mine = set(self.projects.values())
-            return [one for one in letters.list(limit=100000)
-                    if self.name in one.position or one.project_id in mine
-                    or one.project_id is None]
+            return letters.list(limit=100000)
         finally:
             letters.close()
 
