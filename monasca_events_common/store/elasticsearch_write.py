@@ -133,13 +133,12 @@ class Writer:
             * random.uniform(0.5, 1))  # noqa: S311 spreads, hides nothing
 
     def _item(self, position: int, document: Document) -> Item:
-        source = _source(document)
+        value, index = _source(document)
         place = self._place(document.project_id, document.timestamp[:10])
         name = self._layout.document_id(place.slug, document.event_id)
         if not 0 < len(name.encode(errors="replace")) <= _LONGEST_ID:
             raise Rejected("the event id is empty or too long",
                            code="invalid_event_id", where="event_id")
-        value, index = source
         return Item(position, place.index, b"".join((
             place.before, orjson.dumps(name), place.after, value,
             b',"index":{"project":"', place.slug.encode(), b'",', index,

@@ -18,8 +18,6 @@ import tempfile
 import threading
 import unittest
 
-from oslo_config import cfg
-
 from monasca_events_common import stream
 from monasca_events_common.bus import Record
 from monasca_events_common.bus.sqlite import SqliteBus
@@ -28,15 +26,7 @@ from monasca_events_common.errors import StoreUnavailable
 from monasca_events_common.stream import Handler
 from monasca_events_common.stream import Rejected
 from monasca_events_common.stream import StreamLoop
-
-
-def options(opts, **values):
-    conf = cfg.ConfigOpts()
-    conf.register_opts(opts, group="x")
-    conf([])
-    for name, value in values.items():
-        conf.set_override(name, value, group="x")
-    return conf.x
+from tests.bench.sample import options
 
 
 class Collector(Handler):

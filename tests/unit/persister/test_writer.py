@@ -32,8 +32,8 @@ from monasca_events_persister import retention
 from monasca_events_persister.retention import Retention
 from monasca_events_persister.writer import STAGE
 from monasca_events_persister.writer import Writer
+from tests.bench.sample import options
 from tests.unit.common.test_event import complete
-from tests.unit.common.test_stream import options
 
 PROJECT, OTHER = "a" * 32, "b" * 32
 
