@@ -46,6 +46,10 @@ REJECTED = prometheus_client.Counter(
 HELD = prometheus_client.Counter(
     "monasca_events_held", "Times a stage had to wait for the next one.",
     [STAGE, "code"])
+LIMITED = prometheus_client.Counter(
+    "monasca_events_limited",
+    "Times that a limit cut something short; the reference says what.",
+    ["limit"])
 IN_FLIGHT = prometheus_client.Gauge(
     "monasca_events_in_flight", "Events that a stage has in hand.", [STAGE])
 LAG = prometheus_client.Gauge(

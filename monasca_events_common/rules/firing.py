@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The firing: what a trigger found, as a value.
+
+Made by triggers, kept in the history with the events that caused it, handed
+to actions. Its id follows from what it says, so that the same finding made
+twice, after a crash or by a repeat of an event, is the same firing.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import uuid
+
+import orjson
+
+FIRED = "fired"
+MISSED = "missed"
+RECOVERED = "recovered"
+
+#: What a firing may say: it happened; it did not happen in time; it happened
+#: after all.
+OUTCOMES = (FIRED, MISSED, RECOVERED)
+
+#: Ids of causing events that a firing lists. ``event_count`` says how many
+#: there were.
+MAX_EVENT_IDS = 100
+
+# Root of the name-based ids of firings (RFC 9562, version 5). Changing it
+# makes every repeated finding a second firing.
+_NAMESPACE = uuid.UUID("0c6d8a57-6a34-5c0e-8d7e-5a5d0d0a7b42")
+
+
+@dataclasses.dataclass(slots=True)
+class Finding:
+    """What a trigger returns; the engine adds whose it is.
+
+    :ivar outcome: one of OUTCOMES
+    :ivar at: seconds since the epoch, event time: of the event that completed
+        it, or of the deadline that passed
+    :ivar event_ids: the events that caused it, oldest first, the newest
+        MAX_EVENT_IDS of them
+    :ivar reason: one sentence for people
+    :ivar value: what was measured (a count, a duration in seconds), if any
+    :ivar values: further measures by name, for summaries
+    :ivar event_count: number of causing events, where more than are listed
+    :ivar event: the canonical event that completed it, for actions; not kept
+    """
+
+    outcome: str
+    at: float
+    event_ids: Sequence[str] = ()
+    reason: str = ""
+    value: float | int | None = None
+    values: Mapping[str, float | int | None] | None = None
+    event_count: int | None = None
+    event: Mapping | None = None
+
+
+def firing_id(trigger_id: str, version: str, key: Mapping,
+              finding: Finding) -> str:
+    """Return the identity of a finding: trigger, group, outcome, cause."""
+    cause = finding.event_ids[-1] if finding.event_ids else ""
+    name = orjson.dumps([trigger_id, version, key, finding.outcome,
+                         finding.at, cause], option=orjson.OPT_SORT_KEYS)
+    return str(uuid.uuid5(_NAMESPACE, name.decode()))

@@ -1,0 +1,31 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The kind ``match``: fires for every event that its pattern matches."""
+
+from collections.abc import Mapping, Sequence
+
+from monasca_events_common.rules.firing import Finding
+from monasca_events_common.rules.trigger import fired
+from monasca_events_common.rules.trigger import Trigger
+
+
+class Match(Trigger):
+    """Judges each event by itself, at once, and keeps no state."""
+
+    is_ordered = False
+
+    def observe(self, event: Mapping, slots: Sequence[str]
+                ) -> Sequence[Finding]:
+        resource = event["resource_id"]
+        return (fired(event, f"{event['event_type']}"
+                      + (f" of {resource}" if resource else "")),)
