@@ -206,6 +206,8 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         except ImportError:  # its extra is not installed
             continue
         found.append((cls.GROUP, list(cls.OPTS)))
+    from monasca_events_common import database
     from monasca_events_common import deadletters
-    found.append((deadletters.GROUP, list(deadletters.OPTS)))
+    for module in (database, deadletters):
+        found.append((module.GROUP, list(module.OPTS)))
     return found

@@ -11,15 +11,12 @@
 # under the License.
 
 
-"""The command line of ``monasca-events-dead-letters``.
-
-Apart from the actions, because oslo.config's own parser runs the examples
-together and answers a mistake with a page of logging options.
-"""
+"""The command line of ``monasca-events-dead-letters``."""
 
 import argparse
 from collections.abc import Sequence
-import sys
+
+from monasca_events_common import command_line
 
 PROG = "monasca-events-dead-letters"
 
@@ -48,27 +45,15 @@ _EXAMPLES = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line."""
-
-    def error(self, message: str):
-        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
-        sys.exit(2)
-
-
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return what the command line says; end the process where it is wrong.
 
     ``config`` holds the arguments for :func:`monasca_events_common.config
     .load`, ``action`` the action's name, the rest is the action's own.
     """
-    parser = _Parser(PROG, description=DESCRIPTION, epilog=EPILOG,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option, metavar, what in (
-            ("--config-file", "PATH", "a configuration file to read"),
-            ("--config-dir", "DIR", "a directory of *.conf files to read")):
-        parser.add_argument(option, metavar=metavar, action="append",
-                            default=[], help=f"{what}; may be repeated")
+    parser = command_line.Parser(PROG, description=DESCRIPTION,
+                                 epilog=EPILOG)
+    command_line.add_config(parser)
     actions = parser.add_subparsers(
         dest="action", metavar="ACTION", required=True, title="actions",
         description="ACTION --help tells the options of each.")
@@ -82,9 +67,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
          ).add_argument("stage", metavar="STAGE", help="such as persister")
     given = parser.parse_args(argv)
     _check_choice(parser, given)
-    given.config = [f"{option}={value}" for option, values in (
-        ("--config-file", given.config_file),
-        ("--config-dir", given.config_dir)) for value in values]
+    given.config = command_line.config_arguments(given)
     return given
 
 
@@ -92,8 +75,7 @@ def _add(actions, name: str, what: str) -> argparse.ArgumentParser:
     lines = [f"  {PROG} {name} {one}" for one in _EXAMPLES[name]]
     return actions.add_parser(
         name, help=what, description=f"{what[0].upper()}{what[1:]}.",
-        epilog="\n".join(["examples:", *lines]),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        epilog="\n".join(["examples:", *lines]))
 
 
 def _add_list(actions) -> None:

@@ -1,0 +1,25 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Definitions, the engine's state, its outbox and jobs."""
+
+from alembic import op
+
+from monasca_events_common.database import tables
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    tables.META.create_all(op.get_bind())
+    op.bulk_insert(tables.REVISIONS, [{"name": "catalog", "value": 0}])

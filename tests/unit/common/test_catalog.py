@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The catalog on SQLite, and the keys of its secrets."""
+
+import os
+import pathlib
+import tempfile
+import threading
+import unittest
+
+from monasca_events_common import database as databases
+from monasca_events_common.catalog.secrets import Secrets
+from monasca_events_common.database import command
+from monasca_events_common.database import Database
+from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import Unavailable
+from tests.contract import catalog
+
+
+class FolderCase(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+
+class TestSqliteCatalog(catalog.CatalogContract, FolderCase):
+
+    def setUp(self):
+        super().setUp()
+        self.database = Database(f"sqlite:///{self.folder}/events.db")
+        self.addCleanup(self.database.close)
+        self.set_up_contract()
+
+    def test_the_file_is_for_its_user_alone(self):
+        mode = (self.folder / "events.db").stat().st_mode
+        self.assertEqual(0, mode & 0o077)
+
+
+class TestConnection(FolderCase):
+
+    def test_a_wrong_url_stops_the_start_and_is_not_repeated(self):
+        for url in ("nonsense:pass", "mysql+nosuch://u:pass@h/d"):
+            with self.assertRaises(Misconfigured) as caught:
+                Database(url)
+            self.assertNotIn("pass", str(caught.exception))
+
+    def test_a_database_that_is_away_is_unavailable(self):
+        found = Database(f"sqlite:///{self.folder}")
+        with self.assertRaises(Unavailable):
+            found.version()
+        self.assertFalse(found.health().ok)
+
+
+class TestCommand(FolderCase):
+
+    def run_it(self, *verb: str) -> int:
+        file = self.folder / "c.conf"
+        file.write_text("[database]\nconnection = "
+                        f"sqlite:///{self.folder}/x.db\n")
+        return command.start(["--config-file", str(file), *verb])
+
+    def test_it_upgrades_and_says_when_there_is_nothing_to_do(self):
+        self.assertEqual(3, self.run_it("check"))
+        self.assertEqual(0, self.run_it("upgrade"))
+        self.assertEqual(0, self.run_it("upgrade"))
+        self.assertEqual(0, self.run_it("check"))
+        found = Database(f"sqlite:///{self.folder}/x.db")
+        self.addCleanup(found.close)
+        self.assertEqual(databases.newest(), found.version())
+
+
+class TestSecrets(FolderCase):
+
+    def test_what_was_encrypted_comes_back_after_a_restart(self):
+        token = Secrets(self.folder / "k", make=True).encrypt("whsec")
+        self.assertNotIn(b"whsec", token)
+        self.assertEqual("whsec", Secrets(self.folder / "k").decrypt(token))
+
+    def test_a_new_key_in_front_still_reads_the_old_secrets(self):
+        file = self.folder / "k"
+        token = Secrets(file, make=True).encrypt("old")
+        other = self.folder / "other"
+        Secrets(other, make=True)
+        file.write_text(other.read_text() + file.read_text())
+        self.assertEqual("old", Secrets(file).decrypt(token))
+        with self.assertRaises(Misconfigured):
+            Secrets(other).decrypt(token)
+
+    def test_a_file_that_others_can_read_is_refused(self):
+        file = self.folder / "k"
+        Secrets(file, make=True)
+        os.chmod(file, 0o644)
+        with self.assertRaisesRegex(Misconfigured, "mode 0600"):
+            Secrets(file)
+
+    def test_no_file_and_no_key_are_told_apart(self):
+        with self.assertRaisesRegex(Misconfigured, "No such file"):
+            Secrets(self.folder / "none")
+        file = self.folder / "k"
+        file.write_text("nonsense\n")
+        file.chmod(0o600)
+        with self.assertRaisesRegex(Misconfigured, "holds no key"):
+            Secrets(file)
+
+    def test_of_several_who_make_it_all_have_the_same(self):
+        file, made = self.folder / "k", []
+
+        def make():
+            made.append(Secrets(file, make=True))
+        threads = [threading.Thread(target=make) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        token = made[0].encrypt("x")
+        self.assertEqual(["x"] * 8, [one.decrypt(token) for one in made])
