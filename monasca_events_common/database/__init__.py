@@ -18,9 +18,10 @@ because the API shows what the engine found. SQLite for one machine, MariaDB,
 MySQL or PostgreSQL beyond it; SQLAlchemy makes them one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import logging
+import threading
 
 from alembic import command as alembic
 from alembic import config as alembic_config
@@ -61,6 +62,14 @@ OPTS = [
 #: Seconds that a writer of an SQLite file waits for another one.
 _BUSY = 5.0
 
+#: For each driver how long a server may stay silent, in seconds. Without it a
+#: server that hangs would hold a thread for ever.
+_PATIENCE: dict[str, dict] = {
+    "pymysql": {"connect_timeout": 5, "read_timeout": 30,
+                "write_timeout": 30},
+    "psycopg": {"connect_timeout": 5},
+}
+
 
 class Database:
     """A connection pool and its transactions. Safe for several threads."""
@@ -75,7 +84,9 @@ class Database:
                 options = {"connect_args": {"timeout": _BUSY},
                            "poolclass": sa.pool.QueuePool}
             else:
-                options = {"pool_pre_ping": True, "pool_recycle": 3600}
+                options = {"pool_pre_ping": True, "pool_recycle": 3600,
+                           "connect_args": _PATIENCE.get(
+                               url.get_driver_name(), {})}
             self.engine = sa.create_engine(
                 url, pool_size=max_pool_size, max_overflow=max_pool_size,
                 pool_timeout=_BUSY, **options)
@@ -83,6 +94,10 @@ class Database:
             # Never the URL itself: it may hold a password.
             raise Misconfigured(f"[{GROUP}] connection: {error}") from None
         self.dialect = self.engine.dialect.name
+        # What is to be done before the tables can be used, if anything.
+        self._preparation: Callable[[], None] | None = None
+        self._is_away = False
+        self._trial = threading.Lock()
         if self.dialect == "sqlite":
             self._tune_sqlite(url)
 
@@ -121,7 +136,7 @@ class Database:
             transaction was in the way; nothing has changed
         """
         with _translated():
-            with self.engine.connect().execution_options(
+            with self._connect().execution_options(
                     writes=True) as connection, connection.begin():
                 yield connection
 
@@ -132,11 +147,53 @@ class Database:
         :raises Unavailable: the database cannot answer
         """
         with _translated():
-            with self.engine.connect() as connection:
+            with self._connect() as connection:
                 if self.dialect != "sqlite":
                     connection = connection.execution_options(
                         isolation_level="AUTOCOMMIT")
                 yield connection
+
+    def _connect(self) -> sa.Connection:
+        """Return a connection of the pool.
+
+        Each attempt to reach a server that hangs holds a thread until it
+        times out. Were all held, a service could do nothing else either; so
+        while the server is away one call at a time tries.
+        """
+        is_trial = self._is_away
+        if is_trial and not self._trial.acquire(blocking=False):
+            raise Unavailable(
+                "the database is away; another call is finding out whether "
+                "it is back", code="database_unavailable")
+        try:
+            self._prepare()
+            connection = self.engine.connect()
+            self._is_away = False
+            return connection
+        except (exc.DBAPIError, Unavailable):
+            self._is_away = True
+            raise
+        finally:
+            if is_trial:
+                self._trial.release()
+
+    def prepare_later(self, preparation: Callable[[], None]) -> None:
+        """Have the first call that reaches the database do this before.
+
+        :param preparation: ``upgrade`` or ``check``
+        """
+        self._preparation = preparation
+        self._is_away = True
+
+    def _prepare(self) -> None:
+        if self._preparation is not None:
+            try:
+                self._preparation()
+            except Misconfigured as error:
+                LOG.error("the database is of no use: %s", error)
+                raise Unavailable(str(error), code="database_unavailable"
+                                  ) from error
+            self._preparation = None
 
     def upsert(self, table: sa.Table, columns: Sequence[str]) -> sa.Insert:
         """Return a statement that inserts rows or sets these columns."""
@@ -246,10 +303,13 @@ def newest() -> str:
         _settings()).get_current_head()
 
 
-def get_database(conf: cfg.ConfigOpts, overrides: Mapping | None = None
+def get_database(conf: cfg.ConfigOpts, *, patient: bool = False
                  ) -> Database:
     """Return the database that ``[database]`` describes, its tables ready.
 
+    :param patient: return also while it does not answer; then the first call
+        that reaches it makes the tables ready, and until then every call
+        raises Unavailable
     :raises Misconfigured: it cannot be, or its tables are not up to date
     :raises Unavailable: it does not answer now
     """
@@ -257,8 +317,13 @@ def get_database(conf: cfg.ConfigOpts, overrides: Mapping | None = None
     group = conf[GROUP]
     found = Database(group.connection, group.max_pool_size)
     wanted = group.auto_upgrade
-    if wanted or wanted is None and found.dialect == "sqlite":
-        found.upgrade()
-    else:
-        found.check()
+    is_upgraded = wanted or wanted is None and found.dialect == "sqlite"
+    prepare = found.upgrade if is_upgraded else found.check
+    try:
+        prepare()
+    except Unavailable as error:
+        if not patient:
+            raise
+        LOG.warning("starting without the database: %s", error)
+        found.prepare_later(prepare)
     return found

@@ -18,10 +18,14 @@ import tempfile
 import threading
 import unittest
 
+from oslo_config import cfg
+import sqlalchemy as sa
+
 from monasca_events_common import database as databases
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import command
 from monasca_events_common.database import Database
+from monasca_events_common.database import tables
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
 from tests.contract import catalog
@@ -61,6 +65,88 @@ class TestConnection(FolderCase):
         with self.assertRaises(Unavailable):
             found.version()
         self.assertFalse(found.health().ok)
+
+
+class TestStart(FolderCase):
+    """What a service does that comes up before its database."""
+
+    def configuration(self, path):
+        conf = cfg.ConfigOpts()
+        conf.register_opts(databases.OPTS, group=databases.GROUP)
+        conf([])
+        conf.set_override("connection", f"sqlite:///{path}",
+                          group=databases.GROUP)
+        return conf
+
+    def test_it_waits_for_the_database_where_it_may(self):
+        path = self.folder / "x.db"
+        path.mkdir()
+        conf = self.configuration(path)
+        with self.assertRaises(Unavailable):
+            databases.get_database(conf)
+        with self.assertLogs("monasca_events_common.database", "WARNING"):
+            found = databases.get_database(conf, patient=True)
+        self.addCleanup(found.close)
+        self.assertFalse(found.health().ok)
+        path.rmdir()
+        with found.read() as connection:
+            self.assertEqual(0, connection.scalar(
+                sa.select(tables.REVISIONS.c.value)))
+        self.assertTrue(found.health().ok)
+
+    def test_tables_of_another_release_stop_the_start(self):
+        path = self.folder / "x.db"
+        self.make_newer(path)
+        for patient in (False, True):
+            with self.assertRaisesRegex(Misconfigured, "a newer release"):
+                databases.get_database(self.configuration(path),
+                                       patient=patient)
+
+    def test_tables_of_another_release_that_come_later_are_not_used(self):
+        self.make_newer(self.folder / "newer.db")
+        path = self.folder / "x.db"
+        path.mkdir()
+        with self.assertLogs("monasca_events_common.database", "WARNING"):
+            found = databases.get_database(self.configuration(path),
+                                           patient=True)
+        self.addCleanup(found.close)
+        path.rmdir()
+        (self.folder / "newer.db").rename(path)
+        with self.assertLogs("monasca_events_common.database", "ERROR"):
+            with self.assertRaisesRegex(Unavailable, "a newer release"):
+                with found.read():
+                    raise AssertionError("never reached")
+
+    def make_newer(self, path):
+        found = Database(f"sqlite:///{path}")
+        found.upgrade()
+        with found.begin() as connection:
+            connection.execute(sa.text(
+                "UPDATE alembic_version SET version_num = '9999'"))
+        found.close()
+
+    def test_while_it_is_away_one_call_tries_and_the_others_know(self):
+        trying, go = threading.Event(), threading.Event()
+        calls: list[int] = []
+
+        def prepare():
+            calls.append(1)
+            trying.set()
+            go.wait(10)
+            raise Unavailable("still away")
+
+        found = Database(f"sqlite:///{self.folder}/x.db")
+        self.addCleanup(found.close)
+        found.prepare_later(prepare)
+        first = threading.Thread(target=found.health)
+        first.start()
+        self.assertTrue(trying.wait(10))
+        with self.assertRaisesRegex(Unavailable, "another call"):
+            with found.read():
+                raise AssertionError("never reached")
+        go.set()
+        first.join(10)
+        self.assertEqual([1], calls)
 
 
 class TestCommand(FolderCase):
