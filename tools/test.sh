@@ -14,13 +14,22 @@ cd "$(dirname "$0")/.." || exit 1
 case "${1:-}" in -h|--help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0;; esac
 make_venv .venv standalone,kafka,confluent,elasticsearch,mysql,client \
     test-requirements.txt || exit 1
-for tool in java mvn; do
-    command -v "$tool" >/dev/null ||
-        echo "missing: $tool; Kafka and Elasticsearch need Java 17 and Maven" \
-             "(Debian: apt-get install openjdk-17-jre-headless maven)" >&2
-done
-[ "$(id -u)" = 0 ] || command -v rabbitmqctl mariadbd >/dev/null ||
-    echo "missing: RabbitMQ or MariaDB; they are installed by root only" \
-         "(Debian: apt-get install rabbitmq-server mariadb-server)" >&2
+missing=
+command -v java >/dev/null || [ -x "${JAVA_HOME:-none}/bin/java" ] ||
+    missing+=" java"
+command -v mvn >/dev/null || missing+=" mvn"
+[ -z "$missing" ] ||
+    echo "missing:$missing; Kafka and Elasticsearch need Java 17 and Maven" \
+         "(Debian: apt-get install openjdk-17-jre-headless maven)" >&2
+if [ "$(id -u)" != 0 ]; then
+    # Their programs are where the PATH of a user may not reach.
+    PATH="$PATH:/usr/sbin:/sbin"
+    missing=
+    command -v rabbitmqctl >/dev/null || missing+=" rabbitmq-server"
+    command -v mariadbd >/dev/null || missing+=" mariadb-server"
+    [ -z "$missing" ] ||
+        echo "missing:$missing; only root can install these (Debian:" \
+             "apt-get install$missing)" >&2
+fi
 export PATH="$PWD/.venv/bin:$PATH"
 exec .venv/bin/python tools/run_tests.py "$@"
