@@ -21,7 +21,7 @@ record is passed on, dead-lettered or still uncommitted.
 
 import abc
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import datetime
@@ -95,8 +95,33 @@ class Handler(abc.ABC):
         several threads when more than one batch may be in flight.
         """
 
+    #: Seconds between two calls of ``tick``, about.
+    tick_every: float = 1.0
+
     def tick(self, now: float) -> None:
-        """Called about every second from the loop's thread."""
+        """Called every so often from the loop's thread; may be Unavailable.
+
+        :param now: of the loop's clock
+        """
+
+    def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """These partitions are ours; return where to go on, if it is known.
+
+        Called from the loop's thread before any of their records is handed
+        over. A handler that keeps positions of its own returns partition →
+        next offset; others go on where the group's commit is. Raise
+        Unavailable to be asked again after a while.
+        """
+        return {}
+
+    def positions(self, handled: Mapping[int, int]) -> Mapping[int, int]:
+        """Return what may be committed for the group now.
+
+        :param handled: next offsets after a batch that is finished; empty
+            when asked after a ``tick``. A handler that still has something
+            of the batch in hand returns less.
+        """
+        return handled
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """These partitions go to another member; forget their state."""
@@ -143,6 +168,10 @@ class StreamLoop(Watcher):
         self._paused = False
         self._gaps = 0
         self._full_since = 0.0
+        # Partitions of which is not known yet where to go on, each with the
+        # first offset that came meanwhile, if any did.
+        self._unplaced: dict[int, int | None] = {}
+        self._place_at = 0.0
         self._subscription = subscribe(self)
 
     def run(self, stop: threading.Event) -> None:
@@ -161,9 +190,11 @@ class StreamLoop(Watcher):
     def step(self) -> None:
         """Poll, hand over, settle what is finished; at most about 1 s."""
         now = self._clock()
-        if now - self._ticked >= 1.0:
+        if now - self._ticked >= self._handler.tick_every:
             self._ticked = now
             self._tick(now)
+        if self._unplaced and now >= self._place_at:
+            self._place()
         if self._is_full():
             self._full_since = self._full_since or now
             if self._flight and now - self._full_since < _BRIEFLY:
@@ -180,6 +211,8 @@ class StreamLoop(Watcher):
         except Unavailable as error:
             self._wait(error)
             return
+        if self._unplaced:
+            polled = self._put_back(polled)
         if polled:
             if not self._gathered:
                 self._gathered_at = self._clock()
@@ -189,7 +222,8 @@ class StreamLoop(Watcher):
         self._settle()
 
     def _is_full(self) -> bool:
-        return (self._tripped or len(self._flight) >= self.conf.in_flight
+        return (self._tripped or bool(self._unplaced)
+                or len(self._flight) >= self.conf.in_flight
                 or len(self._gathered) >= self.conf.batch_size)
 
     def _flow(self, full: bool) -> None:
@@ -205,7 +239,7 @@ class StreamLoop(Watcher):
         """Seconds to wait in poll: little while something is in flight."""
         if self._flight:
             return 0.01 if self._paused else 0.005
-        return 0.5 if not self._gathered else 0.0
+        return 0.0 if self._gathered else min(0.5, self._handler.tick_every)
 
     def _hand_over(self) -> None:
         """Start a batch when there is a place and it is worth it."""
@@ -296,7 +330,7 @@ class StreamLoop(Watcher):
         self._guard(batch, rejected)
         if rejected:
             self._bury(batch, rejected)
-        self._subscription.commit(batch.positions)
+        self._subscription.commit(self._handler.positions(batch.positions))
         for one in rejected:
             metrics.DEAD.labels(self._stage, one.code).inc()
         metrics.PASSED.labels(self._stage).inc(
@@ -331,7 +365,14 @@ class StreamLoop(Watcher):
     # -- the rest -------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        self._handler.tick(now)
+        try:
+            self._handler.tick(now)
+            moved = self._handler.positions({})
+            if moved:
+                self._subscription.commit(moved)
+        except Unavailable as error:
+            metrics.HELD.labels(self._stage, error.code).inc()
+            LOG.warning("%s: %s", self._stage, error)
         gaps = self._subscription.gaps
         metrics.DROPPED.labels(self._stage, "offset_gap").inc(
             max(0, gaps - self._gaps))
@@ -377,10 +418,41 @@ class StreamLoop(Watcher):
 
     def assigned(self, partitions: Sequence[int]) -> None:
         LOG.info("%s has partitions %s", self._stage, sorted(partitions))
+        self._unplaced.update(dict.fromkeys(partitions))
+        self._place()
+
+    def _place(self) -> None:
+        """Go on where the handler says; until it can, nothing is read."""
+        try:
+            found = dict(self._handler.assigned(sorted(self._unplaced)))
+        except Unavailable as error:
+            metrics.HELD.labels(self._stage, error.code).inc()
+            LOG.warning("%s cannot tell where to go on: %s", self._stage,
+                        error)
+            self._place_at = self._clock() + self._rng.uniform(0.5, 1.5)
+            return
+        for partition, offset in self._unplaced.items():
+            if offset is not None:
+                found.setdefault(partition, offset)
+        self._unplaced.clear()
+        if found:
+            self._subscription.seek(found)
+
+    def _put_back(self, polled: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Leave records alone that will be read again when they are placed."""
+        kept = []
+        for one in polled:
+            if one.partition not in self._unplaced:
+                kept.append(one)
+            elif self._unplaced[one.partition] is None:
+                self._unplaced[one.partition] = one.offset
+        return kept
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Finish or forget: the next member reads from the last commit."""
         gone = set(partitions)
+        for partition in gone:
+            self._unplaced.pop(partition, None)
         futures = [one.future for one in self._flight if one.future]
         concurrent.futures.wait(futures, timeout=5.0)
         self._settle()

@@ -51,7 +51,8 @@ class Collector(Handler):
                     for n, one in enumerate(batch) if self.reject(one.value)]
 
 
-class TestStreamLoop(unittest.TestCase):
+class LoopCase(unittest.TestCase):
+    handler_class = Collector
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -62,7 +63,7 @@ class TestStreamLoop(unittest.TestCase):
         self.addCleanup(self.bus.close)
         self.dead = DeadLetters(f"sqlite:///{self.folder}/dead.db")
         self.addCleanup(self.dead.close)
-        self.handler = Collector()
+        self.handler = self.handler_class()
 
     def publish(self, count: int, start: int = 0) -> list[bytes]:
         values = [b"%05d" % n for n in range(start, start + count)]
@@ -89,6 +90,9 @@ class TestStreamLoop(unittest.TestCase):
         stop = threading.Event()
         stop.set()
         loop.run(stop)
+
+
+class TestStreamLoop(LoopCase):
 
     def test_every_record_is_handled_once_and_committed(self):
         values = self.publish(95)
@@ -187,3 +191,73 @@ class TestStreamLoop(unittest.TestCase):
         one.run(stop)
         self.run_until(two, lambda: len(set(self.handler.seen)) == 300)
         self.assertEqual(values, sorted(set(self.handler.seen)))
+
+
+class Keeper(Collector):
+    """Keeps positions of its own, as the engine does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: dict[int, int] = {}
+        self.is_away = False
+        self.asked = 0
+
+    def assigned(self, partitions):
+        self.asked += 1
+        if self.is_away:
+            raise StoreUnavailable("the positions are away")
+        return {one: self.stored[one] for one in partitions
+                if one in self.stored}
+
+    def positions(self, handled):
+        return {one: 0 for one in handled}
+
+
+class TestOwnPositions(LoopCase):
+    """A handler that says itself where to go on (R8)."""
+
+    handler_class = Keeper
+
+    def test_it_goes_on_where_the_handler_says(self):
+        values = self.publish(95)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 95)
+        # Nothing was committed for the group, so that all would come again.
+        self.handler.stored = self.ends()
+        self.publish(5, start=95)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) >= 100)
+        self.assertEqual(100, len(self.handler.seen))
+        self.assertEqual(values, sorted(self.handler.seen)[:95])
+
+    def ends(self) -> dict[int, int]:
+        again = self.bus.subscribe("t", "reader", None)
+        found = {}
+        while polled := again.poll(1000, 0.2):
+            found.update((one.partition, one.offset + 1) for one in polled)
+        again.close()
+        return found
+
+    def test_it_may_be_sent_back(self):
+        values = self.publish(20)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 20)
+        self.handler.stored = dict.fromkeys(range(4), 0)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 40)
+        self.assertEqual(sorted(values * 2), sorted(self.handler.seen))
+
+    def test_until_the_positions_can_be_told_nothing_is_handed_over(self):
+        values = self.publish(20)
+        self.handler.is_away = True
+        loop = self.loop()
+        for _ in range(3):
+            loop.step()
+        self.assertEqual([], self.handler.seen)
+        self.assertGreater(self.handler.asked, 0)
+        self.handler.is_away = False
+        self.run_until(loop, lambda: len(self.handler.seen) == 20)
+        self.assertEqual(values, sorted(self.handler.seen))
+
+    def test_what_it_still_has_in_hand_is_not_committed(self):
+        self.publish(20)
+        self.run_until(self.loop(), lambda: len(self.handler.seen) == 20)
+        member = self.bus.subscribe("t", "g", None)
+        self.assertEqual(20, len(member.poll(100, 1.0)))
+        member.close()
