@@ -19,9 +19,10 @@ again.
 from collections.abc import Iterable, Sequence
 import csv
 import io
-import re
 
 import orjson
+
+from monasca_events_common import printable
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -34,11 +35,6 @@ COLUMNS = ("timestamp", "event_type", "event_id", "project_id", "priority",
            "global_request_id", "traits", "dimensions", "payload", "marks")
 
 _STRUCTURED = frozenset(("traits", "dimensions", "payload", "marks"))
-
-# C0, DEL, C1, line and paragraph separators, and the
-# marks that turn the direction of writing.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f"
-                       "\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def as_json(events: Sequence[bytes], links: Sequence[dict]) -> bytes:
@@ -83,5 +79,4 @@ def _cell(name: str, value) -> str:
 def _neutral(text: str) -> str:
     if text.lstrip()[:1] in ("=", "+", "-", "@"):
         text = "'" + text
-    return _CONTROLS.sub(
-        lambda found: f"\\u{ord(found.group()):04x}", text)
+    return printable.escape(text)
