@@ -35,6 +35,9 @@ from monasca_events_api.middleware.faults import Faults
 from monasca_events_api.middleware.headers import Headers
 from monasca_events_api.middleware.request_id import RequestId
 from monasca_events_common.bus import Bus
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog.secrets import Secrets
+from monasca_events_common.database import Database
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.store import Store
 
@@ -49,7 +52,7 @@ def utc_now() -> datetime.datetime:
 
 
 def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
-             identity: Identity,
+             identity: Identity, database: Database, secrets: Secrets,
              clock: Callable[[], datetime.datetime] = utc_now) -> Application:
     """Return the application.
 
@@ -59,8 +62,9 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
     :raises Misconfigured: an option makes no sense
     """
     controller = root.RootController(root.Parts(
-        conf=conf, bus=bus, store=store, identity=identity, clock=clock,
-        policy=policies.Policy(conf),
+        conf=conf, bus=bus, store=store, identity=identity,
+        database=database, catalog=Catalog(database), secrets=secrets,
+        clock=clock, policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.
     logging.getLogger("pecan").setLevel(logging.CRITICAL)

@@ -32,7 +32,9 @@ from monasca_events_api import server
 from monasca_events_common import bus as buses
 from monasca_events_common import config
 from monasca_events_common import daemon
+from monasca_events_common import database as databases
 from monasca_events_common import store as stores
+from monasca_events_common.catalog import secrets
 from monasca_events_common.errors import Misconfigured
 
 PROG = "monasca-events-api"
@@ -47,9 +49,12 @@ EPILOG = """Examples:
 def serve(argv: Sequence[str]) -> int:
     """Serve until SIGTERM."""
     memory.spare()
-    conf = config.load(argv, PROG, options.OPTIONS,
+    conf = config.load(argv, PROG, [*options.OPTIONS, *options.KERNEL],
                        description="Serves the HTTP API of Monasca Events.",
                        epilog=EPILOG)
+    # Once before there are workers: tables that are not ours stop the start.
+    databases.get_database(conf, patient=True).close()
+    secrets.get_secrets(conf, make=True)
     with listen(conf.api.host, conf.api.port, conf.api.backlog) as sock:
         identity = identities.get_identity(conf)
         identity.listening(conf.api.host, sock.getsockname()[1])
@@ -78,7 +83,9 @@ def maker(sock: socket.socket, identity: identities.Identity):
     def make(conf: cfg.ConfigOpts) -> daemon.Loop:
         bus = buses.get_bus(conf)
         store = stores.get_store(conf)
-        application = app.make_app(conf, bus, store, identity)
+        database = databases.get_database(conf, patient=True)
+        application = app.make_app(conf, bus, store, identity, database,
+                                   secrets.get_secrets(conf, make=True))
 
         def loop(stop: threading.Event) -> None:
             try:
@@ -86,6 +93,7 @@ def maker(sock: socket.socket, identity: identities.Identity):
             finally:
                 bus.close()
                 store.close()
+                database.close()
         return loop
     return make
 

@@ -18,6 +18,10 @@ the command and for the sample file.
 
 from oslo_config import cfg
 
+from monasca_events_common import database
+from monasca_events_common.catalog import secrets
+from monasca_events_common.catalog import targets
+
 API_OPTS = [
     cfg.StrOpt("host", default="127.0.0.1",
                help="The address on which monasca-events-api listens. With "
@@ -89,9 +93,37 @@ INGEST_OPTS = [
                     "not exceed the retention."),
 ]
 
+QUOTAS_OPTS = [
+    cfg.IntOpt("triggers", default=50, min=-1, mutable=True,
+               help="Triggers that a project may have; -1 for any number. "
+                    "One more is answered 403 with the code quota_exceeded; "
+                    "those that are there stay."),
+    cfg.IntOpt("notification_methods", default=20, min=-1, mutable=True,
+               help="Notification methods that a project may have; -1 for "
+                    "any number."),
+    cfg.IntOpt("transforms", default=20, min=-1, mutable=True,
+               help="Transforms that a project may have; -1 for any number."),
+    cfg.IntOpt("backtests", default=2, min=-1, mutable=True,
+               help="Back-tests of a project that may be waiting or running "
+                    "at once; -1 for any number."),
+]
+
+RULES_OPTS = [
+    cfg.IntOpt("max_cost", default=500, min=1, mutable=True,
+               help="The cost that the patterns of one trigger may have "
+                    "together, about in tenths of a microsecond an event. A "
+                    "costlier definition is answered 400 with the code "
+                    "too_costly; those that are there stay."),
+]
+
 #: (group, options) that the command registers.
 OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
-           ("ingest", INGEST_OPTS))
+           ("ingest", INGEST_OPTS), ("quotas", QUOTAS_OPTS),
+           ("rules", RULES_OPTS))
+
+#: Those of the kernel that it registers too.
+KERNEL = ((database.GROUP, database.OPTS), (secrets.GROUP, secrets.OPTS),
+          (targets.GROUP, targets.OPTS))
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -25,7 +25,9 @@ from monasca_events_api import options
 from monasca_events_api.command import PROG
 from monasca_events_common import bus
 from monasca_events_common import config
+from monasca_events_common import database
 from monasca_events_common import store
+from monasca_events_common.catalog import secrets
 
 #: Names a configuration file where the usual places will not do.
 CONFIG = "MONASCA_EVENTS_CONFIG"
@@ -38,10 +40,12 @@ def make_application():
     """
     path = os.environ.get(CONFIG)
     conf = config.load(["--config-file", path] if path else [], PROG,
-                       options.OPTIONS)
+                       [*options.OPTIONS, *options.KERNEL])
     config.set_up_logging(conf)
     return app.make_app(conf, bus.get_bus(conf), store.get_store(conf),
-                        identity.get_identity(conf))
+                        identity.get_identity(conf),
+                        database.get_database(conf, patient=True),
+                        secrets.get_secrets(conf, make=True))
 
 
 # Made on import: uwsgi and mod_wsgi look for it among the module's own names

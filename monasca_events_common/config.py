@@ -208,6 +208,8 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         found.append((cls.GROUP, list(cls.OPTS)))
     from monasca_events_common import database
     from monasca_events_common import deadletters
-    for module in (database, deadletters):
+    from monasca_events_common.catalog import secrets
+    from monasca_events_common.catalog import targets
+    for module in (database, deadletters, secrets, targets):
         found.append((module.GROUP, list(module.OPTS)))
     return found

@@ -33,6 +33,11 @@ driver = sqlite
 [sqlite_store]
 path = {state}/events.db
 
+[database]
+connection = sqlite:///{state}/definitions.db
+[secrets]
+key_file = {state}/secrets.key
+
 [dead_letters]
 connection = sqlite:///{state}/dead-letters.db
 

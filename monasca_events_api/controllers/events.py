@@ -14,7 +14,6 @@
 
 from collections.abc import Sequence
 import datetime
-from urllib import parse
 
 import pecan
 
@@ -116,10 +115,8 @@ class EventsController:
         asked = filters.parse_request(req.query_string, parts.conf.limits)
         project_id = resource.scope(parts, req, rules.LIST, asked)
         page = parts.store.search(project_id, asked.query)
-        links = self._links(req, page.marker)
-        headers = {"Link": ", ".join(
-            f'<{one["href"]}>; rel="{one["rel"]}"' for one in links),
-            "Vary": "Accept"}
+        links = resource.links(parts, req, "events", page.marker)
+        headers = {"Link": resource.link_header(links), "Vary": "Accept"}
         media_type = req.pecan["content_type"]
         if media_type == forms.NDJSON:
             body = forms.as_ndjson(page.events)
@@ -131,17 +128,6 @@ class EventsController:
             body = forms.as_json(page.events, links)
         return resource.answer(body, media_type=media_type, headers=headers)
 
-    def _links(self, req, marker: str | None) -> list[dict]:
-        url = f"{resource.base_url(self._parts, req)}/v1.0/events"
-        given = filters.split(req.query_string)
-        links = [{"rel": "self", "href": _href(url, given)}]
-        if marker is not None:
-            given = [(name, value) for name, value in given
-                     if name != "marker"]
-            links.append({"rel": "next", "href": _href(
-                url, [*given, ("marker", marker)])})
-        return links
-
 
 def _count(passed: int, rejected: Sequence[dict]) -> None:
     """Count a request's events, once it is settled what became of them.
@@ -152,10 +138,6 @@ def _count(passed: int, rejected: Sequence[dict]) -> None:
     metrics.PASSED.labels(STAGE).inc(passed)
     for one in rejected:
         metrics.REJECTED.labels(STAGE, one["code"]).inc()
-
-
-def _href(url: str, given: list[tuple[str, str]]) -> str:
-    return f"{url}?{parse.urlencode(given)}" if given else url
 
 
 class EventController:

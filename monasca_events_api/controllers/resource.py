@@ -13,9 +13,10 @@
 """What every resource's controller needs: methods, parameters, answers."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import datetime
 import re
+from urllib import parse
 
 from oslo_config import cfg
 import orjson
@@ -31,6 +32,9 @@ from monasca_events_api.identity import Identity
 from monasca_events_api.policies import events as rules
 from monasca_events_common import store as stores
 from monasca_events_common.bus import Bus
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog.secrets import Secrets
+from monasca_events_common.database import Database
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class Parts:
     bus: Bus
     store: stores.Store
     identity: Identity
+    database: Database
+    catalog: Catalog
+    secrets: Secrets
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern
@@ -87,23 +94,48 @@ def answer(content, status: int = 200, media_type: str = JSON,
                     *(headers or {}).items()])
 
 
-def scope(parts: Parts, req, rule: str, asked: filters.Request):
+def scope(parts: Parts, req, rule: str, asked: filters.Request,
+          all_projects: str = rules.ALL_PROJECTS):
     """Return the project to read: an id, or ``ALL``.
 
+    :param all_projects: the rule for reading others'
     :raises Forbidden: the caller may not
     """
     who = context.of_request(req.environ)
     parts.policy.authorize(who, rule)
     if asked.all_projects:
-        parts.policy.authorize(who, rules.ALL_PROJECTS)
+        parts.policy.authorize(who, all_projects)
         return stores.ALL
     project_id = asked.project_id
     if project_id is None or project_id == who.project_id:
         return who.project_id
     ingest.check_project(project_id, parts.project_id)
-    parts.policy.authorize(who, rules.ALL_PROJECTS,
-                           {"project_id": project_id})
+    parts.policy.authorize(who, all_projects, {"project_id": project_id})
     return project_id
+
+
+def links(parts: Parts, req, path: str, marker: str | None) -> list[dict]:
+    """Return the links of a page: itself, and the next one if there is one.
+
+    :param path: of the list, below ``/v1.0``
+    """
+    url = f"{base_url(parts, req)}/v1.0/{path}"
+    given = filters.split(req.query_string)
+    found = [{"rel": "self", "href": _href(url, given)}]
+    if marker is not None:
+        given = [(name, value) for name, value in given if name != "marker"]
+        found.append({"rel": "next", "href": _href(
+            url, [*given, ("marker", marker)])})
+    return found
+
+
+def link_header(found: Sequence[Mapping]) -> str:
+    """Return the header ``Link`` of some links."""
+    return ", ".join(f'<{one["href"]}>; rel="{one["rel"]}"' for one in found)
+
+
+def _href(url: str, given: Sequence[tuple[str, str]]) -> str:
+    return f"{url}?{parse.urlencode(given)}" if given else url
 
 
 def base_url(parts: Parts, req) -> str:

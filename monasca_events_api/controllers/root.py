@@ -61,7 +61,7 @@ class HealthController:
     @resource.reads(index)
     def show(self, req, resp):
         found = {name: getattr(self._parts, name).health()
-                 for name in ("bus", "store", "identity")}
+                 for name in ("bus", "store", "identity", "database")}
         healthy = all(one.ok for one in found.values())
         req.environ[ON_PURPOSE] = True
         return resource.answer(

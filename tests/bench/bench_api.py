@@ -73,6 +73,8 @@ def settings(folder: str, bus: str, port: int) -> str:
              "[sqlite_bus]", f"path = {folder}/bus.db",
              f"max_bytes = {1 << 40}",
              "[sqlite_store]", f"path = {folder}/events.db",
+             "[database]", f"connection = sqlite:///{folder}/definitions.db",
+             "[secrets]", f"key_file = {folder}/secrets.key",
              "[identity_local]", f"tokens_file = {folder}/tokens.json"]
     if bus != "sqlite":
         lines += ["[kafka_events]",

@@ -32,8 +32,10 @@ from monasca_events_api import options
 from monasca_events_api.identity import local
 from monasca_events_common import bus
 from monasca_events_common import config
+from monasca_events_common import database
 from monasca_events_common import event
 from monasca_events_common import store
+from monasca_events_common.catalog import secrets
 from monasca_events_persister.writer import Writer
 
 PREFIX = "MONASCA_EVENTS_TEST_"
@@ -108,6 +110,8 @@ class Parts:
     bus: bus.Bus
     store: store.Store
     identity: identity.Identity
+    database: database.Database
+    secrets: secrets.Secrets
     folder: str
 
 
@@ -121,10 +125,7 @@ class Service:
         """:param pump: move what is posted into the store"""
         self._folder = tempfile.TemporaryDirectory(prefix="monasca-events-")
         self.parts = make_parts(self._folder.name)
-        self.application = app.make_app(
-            self.parts.conf, app_arguments.pop("bus", self.parts.bus),
-            app_arguments.pop("store", self.parts.store),
-            self.parts.identity, **app_arguments)
+        self.application = make_application(self.parts, **app_arguments)
         self._stop = threading.Event()
         self._pump = threading.Thread(target=self._run, daemon=True)
         if pump:
@@ -148,6 +149,7 @@ class Service:
             self._pump.join(10)
         self.parts.bus.close()
         self.parts.store.close()
+        self.parts.database.close()
         self._folder.cleanup()
 
 
@@ -161,6 +163,8 @@ def make_conf(folder: str, **overrides):
         "sqlite_bus": {"path": f"{folder}/bus.db"},
         "sqlite_store": {"path": f"{folder}/events.db"},
         "identity_local": {"tokens_file": f"{folder}/tokens.json"},
+        "database": {"connection": f"sqlite:///{folder}/definitions.db"},
+        "secrets": {"key_file": f"{folder}/secrets.key"},
     }
     for name, value in overrides.items():
         group, _, option = name.partition("__")
@@ -170,7 +174,8 @@ def make_conf(folder: str, **overrides):
             file.write(f"[{group}]\n")
             for option, value in values.items():
                 file.write(f"{option} = {value}\n")
-    return config.load(["--config-file", path], "test", options.OPTIONS)
+    return config.load(["--config-file", path], "test",
+                       [*options.OPTIONS, *options.KERNEL])
 
 
 def make_parts(folder: str, **overrides) -> Parts:
@@ -178,7 +183,15 @@ def make_parts(folder: str, **overrides) -> Parts:
     conf = make_conf(folder, **overrides)
     local.write(f"{folder}/tokens.json", list(ACCOUNTS.values()))
     return Parts(conf, bus.get_bus(conf), store.get_store(conf),
-                 identity.get_identity(conf), folder)
+                 identity.get_identity(conf), database.get_database(conf),
+                 secrets.get_secrets(conf, make=True), folder)
+
+
+def make_application(parts: Parts, **others):
+    """Return the application of parts, some of them replaced by others."""
+    return app.make_app(parts.conf, **{
+        **{name: getattr(parts, name) for name in (
+            "bus", "store", "identity", "database", "secrets")}, **others})
 
 
 def value(name: str) -> str:

@@ -23,7 +23,9 @@ import time
 import unittest
 
 import httpx
+import sqlalchemy
 
+from monasca_events_common import database
 from tests.functional import service
 
 
@@ -43,6 +45,9 @@ class CommandTest(unittest.TestCase):
                   "identity_local": {
                       "tokens_file": f"{self.folder}/tokens.json",
                       "clouds_file": f"{self.folder}/clouds.yaml"},
+                  "database": {"connection":
+                               f"sqlite:///{self.folder}/definitions.db"},
+                  "secrets": {"key_file": f"{self.folder}/secrets.key"},
                   **groups}
         with open(self.file, "w", encoding="utf-8") as file:
             for group, values in groups.items():
@@ -132,6 +137,36 @@ class CommandTest(unittest.TestCase):
         self.assertIn("retry-after", answer.headers)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(0, process.wait(60), self.said())
+
+    def test_it_starts_while_the_database_is_down(self):
+        os.mkdir(f"{self.folder}/definitions.db")
+        self.write(api={"port": 0})
+        self.start()
+        url = self.eventually(self.endpoint)
+        answer = self.eventually(
+            lambda: httpx.get(f"{url}/healthcheck", timeout=30))
+        self.assertEqual(503, answer.status_code)
+        self.assertEqual(
+            {"bus": True, "store": True, "identity": True,
+             "database": False},
+            {name: part["ok"] for name, part
+             in answer.json()["parts"].items()})
+        os.rmdir(f"{self.folder}/definitions.db")
+        self.eventually(
+            lambda: httpx.get(f"{url}/healthcheck").status_code == 200)
+
+    def test_tables_of_another_release_stop_the_start(self):
+        path = f"{self.folder}/definitions.db"
+        found = database.Database(f"sqlite:///{path}")
+        found.upgrade()
+        with found.begin() as connection:
+            connection.execute(sqlalchemy.text(
+                "UPDATE alembic_version SET version_num = '9999'"))
+        found.close()
+        self.write()
+        self.assertEqual(1, self.start().wait(60))
+        self.assertIn("error: the database is at version 9999",
+                      self.said().splitlines()[-1])
 
     def test_another_server_may_load_the_application(self):
         self.write()

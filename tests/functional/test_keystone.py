@@ -18,7 +18,6 @@ Keystone's answers come from a stand-in over HTTP, so that it can fail.
 import tempfile
 import unittest
 
-from monasca_events_api import app
 from monasca_events_api.identity.keystone import KeystoneIdentity
 from tests.functional import keystone
 from tests.functional import service
@@ -48,9 +47,8 @@ class KeystoneTest(unittest.TestCase):
         self.addCleanup(self.parts.bus.close)
         self.addCleanup(self.parts.store.close)
         self.assertIsInstance(self.parts.identity, KeystoneIdentity)
-        self.client = service.client(app.make_app(
-            self.parts.conf, self.parts.bus, self.parts.store,
-            self.parts.identity))
+        self.addCleanup(self.parts.database.close)
+        self.client = service.client(service.make_application(self.parts))
 
     def get(self, token, path="/v1.0/events", **headers):
         return self.client.get(path, headers={"X-Auth-Token": token,

@@ -153,7 +153,9 @@ class MatrixTest(unittest.TestCase):
         found = all_routes(root.RootController(root.Parts(
             conf=self.service.parts.conf, bus=self.service.parts.bus,
             store=self.service.parts.store,
-            identity=self.service.parts.identity, clock=app.utc_now,
+            identity=self.service.parts.identity,
+            database=self.service.parts.database, catalog=None,
+            secrets=self.service.parts.secrets, clock=app.utc_now,
             policy=None, project_id=None)))
         self.assertEqual(set(TABLE), found)
 

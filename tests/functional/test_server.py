@@ -28,7 +28,6 @@ import keystoneauth1.session
 from keystoneauth1 import token_endpoint
 import prometheus_client
 
-from monasca_events_api import app
 from monasca_events_api import command
 from monasca_events_api import server
 from tests.functional import service
@@ -314,8 +313,8 @@ class OutageTest(unittest.TestCase):
 
     def test_without_an_identity_middleware_nobody_is_let_in(self):
         """S3"""
-        bare = service.client(app.make_app(
-            self.parts.conf, self.parts.bus, self.parts.store, _Open()))
+        bare = service.client(service.make_application(
+            self.parts, identity=_Open()))
         answer = bare.get("/v1.0/events", headers={
             "X-Identity-Status": "Confirmed", "X-Roles": "admin",
             "X-Project-Id": service.PROJECT})
@@ -325,9 +324,8 @@ class OutageTest(unittest.TestCase):
 
     def test_a_bug_is_500_and_tells_nothing(self):
         with self.assertLogs("monasca_events_api", "ERROR"):
-            answer = service.client(app.make_app(
-                self.parts.conf, self.parts.bus, None,
-                self.parts.identity)).get(
+            answer = service.client(service.make_application(
+                self.parts, store=None)).get(
                     "/v1.0/events", headers=service.token("READER"))
         self.assertEqual(500, answer.status_code)
         self.assertEqual("internal_error", answer.json()["errors"][0]["code"])

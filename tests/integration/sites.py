@@ -303,6 +303,11 @@ hosts = {found["elasticsearch"]["url"]}
 index_name = ev{self.name}
 [dead_letters]
 connection = {self.dead_url}
+[database]
+connection = {self.dead_url}
+auto_upgrade = true
+[secrets]
+key_file = {self.folder}/secrets.key
 [api]
 port = {self.port}
 workers = {self._api_workers}

@@ -40,6 +40,10 @@ path = {home}/bus.db
 path = {home}/events.db
 [dead_letters]
 connection = sqlite:///{home}/dead.db
+[database]
+connection = sqlite:///{home}/definitions.db
+[secrets]
+key_file = {home}/secrets.key
 [api]
 port = {port}
 [identity_local]
