@@ -80,12 +80,14 @@ class Server(abc.ABC):
     """One kind of server.
 
     `port_names` are the ports it needs; the one called `client` is what the
-    world talks to.  `after` names the servers that must be ready first when
-    they are brought up in the same command.
+    world talks to.  `needs` names the servers that it cannot work without:
+    they are brought up first.  `after` names those that it makes use of:
+    they must be ready first when they are brought up in the same command.
     """
 
     name: str
     port_names: Sequence[str] = ("client",)
+    needs: Sequence[str] = ()
     after: Sequence[str] = ()
     ready_seconds: float = 120.0
     stop_seconds: float = 30.0
@@ -129,7 +131,8 @@ class Server(abc.ABC):
                  ) -> dict[str, str]:
         """Return settings that follow from the running `peers`.
 
-        `peers` maps a name to that server's description.  What the user set
-        goes before what is returned here.
+        `peers` maps a name to that server's description, for those of
+        `needs` and `after` that run.  What the user set goes before what is
+        returned here.
         """
         return {}

@@ -20,18 +20,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from servers import HOST, Missing, Server, ServersError
+from servers import aodh
 from servers import elasticsearch
 from servers import fleet
+from servers import gnocchi
+from servers import horizon
 from servers import kafka
 from servers import keystone
 from servers import mariadb
+from servers import monasca_notification
+from servers import postgresql
+from servers import programs
 from servers import progress
 from servers import rabbitmq
 
 # In the order in which they are brought up: what another one needs, first.
 SERVERS: Mapping[str, Server] = {server.name: server for server in (
     kafka.Kafka(), elasticsearch.Elasticsearch(), rabbitmq.Rabbitmq(),
-    mariadb.Mariadb(), keystone.Keystone())}
+    mariadb.Mariadb(), postgresql.Postgresql(), keystone.Keystone(),
+    aodh.Aodh(), gnocchi.Gnocchi(),
+    monasca_notification.MonascaNotification(), horizon.Horizon(),
+    programs.CHROMIUM, programs.PROMETHEUS)}
 
 _EXAMPLES = """examples:
   servers up kafka elasticsearch            start both, wait until they work
@@ -39,6 +48,8 @@ _EXAMPLES = """examples:
   servers up elasticsearch --set elasticsearch:heap=512m \\
           --set elasticsearch:indexing_pressure.memory.limit=64kb
   servers up keystone --set keystone:notification_format=basic
+  servers up aodh                           and what it cannot work without
+  servers up horizon --set horizon:plugins=.
   servers --state-dir /tmp/second up kafka  another one, on other ports
   servers pause kafka; servers continue kafka
   servers down --all
@@ -49,10 +60,21 @@ VALUE; a server that runs is started again when its settings change):
   elasticsearch  heap, or any line of elasticsearch.yml
   rabbitmq       any line of rabbitmq.conf
   mariadb        any line of my.cnf
+  postgresql     any line of postgresql.conf
   keystone       transport_url, notification_topics, notification_format,
                  amqp_durable_queues, or SECTION.KEY of keystone.conf;
                  with a rabbitmq of the same state directory up, it sends
                  its notifications there unless told otherwise
+  aodh           SECTION.KEY of aodh.conf
+  gnocchi        auth_mode (basic; keystone needs that one up), or
+                 SECTION.KEY of gnocchi.conf
+  monasca-notification
+                 SECTION.KEY of its configuration file
+  horizon        plugins: paths of checkouts, by comma; requirements: what
+                 these need and horizon has not, by comma; user_home; or any
+                 setting of Django's, in capitals
+chromium and prometheus are no servers: fetch gets their programs, up tells
+where these are.
 
 exit codes: 0 done; 1 something failed; 2 wrong usage; 3 a needed part cannot
 be had on this machine (no Java, no root for apt, nothing to download from)
@@ -134,10 +156,14 @@ def up_command(servers: fleet.Fleet, options: argparse.Namespace) -> int:
             errors[name] = error
         return name not in errors
 
-    for name in _ordered(options.names):
-        for needed in SERVERS[name].after:
-            if needed in begun:
-                attempt(servers.await_ready, needed)
+    for name in _ordered(with_needs(options.names)):
+        server = SERVERS[name]
+        for other in (*server.needs, *server.after):
+            if other in begun and other not in errors:
+                attempt(servers.await_ready, other)
+        if broken := [other for other in server.needs if other in errors]:
+            errors[name] = Missing(f"{name} needs {broken[0]}")
+            continue
         if (attempt(servers.fetch, name)
                 and attempt(servers.begin, name, settings.get(name, {}))):
             begun.append(name)
@@ -168,6 +194,12 @@ def status_command(servers: fleet.Fleet, options: argparse.Namespace) -> int:
                      if not options.names or name in options.names],
            options.json)
     return 0
+
+
+def with_needs(names: Sequence[str]) -> list[str]:
+    """Return `names` and all that these cannot work without."""
+    return list({found: None for name in names for found in (
+        *with_needs(SERVERS[name].needs), name)})
 
 
 def settings_of(given: Sequence[str], names: Sequence[str]
@@ -217,7 +249,8 @@ def _print(servers: fleet.Fleet, names: Sequence[str], as_json: bool) -> None:
 
 def line_of(name: str, facts: Mapping[str, Any]) -> str:
     """Return what a person wants to see of a server, on one line."""
-    words = [f"{name:14}", f'{facts["host"]}:{facts["port"]}',
+    place = f'{facts["host"]}:{facts["port"]}' if facts["port"] else "-"
+    words = [f"{name:20}", place,
              f'{facts["state"]:8}', f'pid {facts["pid"] or "-"}',
              facts["url"], f'log {facts["log"]}']
     if "password" in facts:

@@ -14,12 +14,12 @@
 
 import os
 import pathlib
-import pwd
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from servers import HOST, Instance, Launch, Missing, NotReady, Server
+from servers import HOST, Instance, Launch, NotReady, Server
+from servers import accounts
 from servers import probes
 from servers import sources
 
@@ -37,9 +37,7 @@ class Elasticsearch(Server):
 
     def fetch(self, cache: pathlib.Path) -> None:
         sources.java_home()
-        if os.geteuid() == 0 and not shutil.which("setpriv"):
-            raise Missing("elasticsearch refuses root, and there is no "
-                          "setpriv to run it as nobody: install util-linux")
+        accounts.needed(self.name)
         packed = cache / f"elasticsearch-{VERSION}.zip"
         sources.maven(cache, packed, [_COORDINATE], transitive=False)
         sources.unpacked(packed / f"elasticsearch-{VERSION}.zip",
@@ -54,8 +52,7 @@ class Elasticsearch(Server):
         shutil.copy(_home(instance) / "config/log4j2.properties", config)
         (config / "elasticsearch.yml").write_text(render(instance))
         (config / "jvm.options").write_text(render_jvm(instance))
-        if os.geteuid() == 0:
-            _give_to_nobody(instance.directory)
+        accounts.give(instance.directory)
 
     def launches(self, instance: Instance) -> Sequence[Launch]:
         temporary = instance.directory / "tmp"
@@ -65,9 +62,9 @@ class Elasticsearch(Server):
             "ES_TMPDIR": str(temporary),
             # The program that starts the server leaves folders behind.
             "CLI_JAVA_OPTS": f"-Djava.io.tmpdir={temporary}"}
-        argv = [str(_home(instance) / "bin/elasticsearch")]
-        if os.geteuid() == 0:
-            argv = [*_as_nobody([instance.directory, _home(instance)]), *argv]
+        argv = accounts.without_root(
+            [str(_home(instance) / "bin/elasticsearch")],
+            [instance.directory, _home(instance)])
         return [Launch("elasticsearch", argv, environment)]
 
     def probe(self, instance: Instance) -> None:
@@ -114,27 +111,3 @@ def render_jvm(instance: Instance) -> str:
 def _home(instance: Instance) -> pathlib.Path:
     return (instance.cache / f"elasticsearch-{VERSION}"
             / f"elasticsearch-{VERSION}")
-
-
-def _give_to_nobody(directory: pathlib.Path) -> None:
-    account = pwd.getpwnam("nobody")
-    for path in (directory, *directory.rglob("*")):
-        if path.name != "record.json":
-            os.chown(path, account.pw_uid, account.pw_gid)
-
-
-def _as_nobody(paths: Sequence[pathlib.Path]) -> list[str]:
-    """Return the start of a command line that leaves root behind.
-
-    Where a folder above, such as root's home, is closed to others, nobody
-    may still pass through and read: that one capability is left to it.
-    """
-    account = pwd.getpwnam("nobody")
-    argv = ["setpriv", f"--reuid={account.pw_uid}",
-            f"--regid={account.pw_gid}", "--clear-groups"]
-    above = {parent for path in paths for parent in path.parents}
-    if not all(parent.stat().st_mode & 0o001 for parent in above):
-        argv += ["--securebits=+no_setuid_fixup",
-                 "--inh-caps=+dac_read_search",
-                 "--ambient-caps=+dac_read_search"]
-    return [*argv, "--"]

@@ -125,7 +125,7 @@ class Fleet:
         instance = self._instance(name, record)
         pids = [process.pid for process in record.processes
                 if processes.alive(process)]
-        return {"host": HOST, "port": instance.port,
+        return {"host": HOST, "port": record.ports.get("client"),
                 "pid": pids[-1] if pids else None,
                 "log": str(instance.log()), "state": record.state,
                 "pids": pids, "ports": record.ports,
@@ -142,10 +142,12 @@ class Fleet:
                              f"another process: end that, or servers wipe "
                              f"{name} to choose another")
         server.prepare(instance)
-        progress.say(f"{name}: starting")
         record.processes = []
         mark = secrets.token_hex(8)
-        for launch in server.launches(instance):
+        launches = server.launches(instance)
+        if launches:
+            progress.say(f"{name}: starting")
+        for launch in launches:
             record.processes.append(processes.start(
                 launch, instance.log(launch.name), directory, mark))
             # At once after each: what was started must never be forgotten.
@@ -167,9 +169,13 @@ class Fleet:
         chosen = {key: value for key, value
                   in {**record.chosen, **given}.items() if value}
         peers = {peer: self.describe(peer)
-                 for peer in self._servers[name].after
+                 for peer in (*self._servers[name].needs,
+                              *self._servers[name].after)
                  if (found := self._found(peer))
                  and found.state == "running"}
+        for needed in self._servers[name].needs:
+            if needed not in peers:
+                raise Failed(f"{name} needs {needed}: servers up {needed}")
         return chosen, {**self._servers[name].defaults(peers), **chosen}
 
     def _probe(self, server: Server, instance: Instance) -> str | None:

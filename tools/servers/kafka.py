@@ -14,20 +14,24 @@
 
 import pathlib
 import struct
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servers import HOST, Failed, Instance, Launch, NotReady, Server
 from servers import probes
 from servers import sources
+from servers import tasks
 
 VERSION = "4.3.1"
 _COORDINATES = (f"org.apache.kafka:kafka_2.13:{VERSION}",
                 "org.slf4j:slf4j-simple:1.7.36")
 _LOGGER = "-Dorg.slf4j.simpleLogger"
-_METADATA = 3
-_METADATA_VERSION = 5
+# Each request's number and the version of it that is spoken here.
+_METADATA = (3, 5)
+_LEAVE_GROUP = (13, 0)
+_DESCRIBE_GROUPS = (15, 0)
+_CREATE_TOPICS = (19, 2)
+_ALREADY_EXISTS = 36
 
 
 class Kafka(Server):
@@ -56,10 +60,8 @@ class Kafka(Server):
             str(instance.directory / "server.properties")])]
 
     def probe(self, instance: Instance) -> None:
-        with probes.connected(instance.port) as peer:
-            peer.sendall(metadata_request())
-            size, = struct.unpack(">i", probes.exactly(peer, 4))
-            port = first_broker_port(probes.exactly(peer, size))
+        port = first_broker_port(_answer(
+            instance.port, request(_METADATA, struct.pack(">i?", 0, False))))
         if port != instance.port:
             raise NotReady("the metadata name no broker yet")
 
@@ -105,12 +107,95 @@ def render(instance: Instance) -> str:
     return "".join(f"{key}={value}\n" for key, value in properties.items())
 
 
-def metadata_request() -> bytes:
-    """Return a question for the brokers, about no topic."""
-    client = b"servers"
-    body = struct.pack(">hhih", _METADATA, _METADATA_VERSION, 1, len(client))
-    body += client + struct.pack(">i?", 0, False)
-    return struct.pack(">i", len(body)) + body
+def create_topics(port: int, topics: Sequence[str]) -> None:
+    """Return once the `topics` are there, with one partition each if new.
+
+    Raises Failed if the broker at `port` refuses one.
+    """
+    asked = b"".join(text(topic) + struct.pack(">ihii", 1, 1, 0, 0)
+                     for topic in topics)
+    answer = _answer(port, request(_CREATE_TOPICS, struct.pack(
+        ">i", len(topics)) + asked + struct.pack(">i?", 30000, False)))
+    for topic, error in created(answer).items():
+        if error not in (0, _ALREADY_EXISTS):
+            raise Failed(f"kafka: topic {topic} is refused: error {error}")
+
+
+def created(answer: bytes) -> dict[str, int]:
+    """Return the error, 0 if none, for each topic that was to be made."""
+    _correlation, _throttle, count = struct.unpack_from(">iii", answer)
+    found, place = {}, 12
+    for _ in range(count):
+        topic, place = _text_at(answer, place)
+        found[topic], = struct.unpack_from(">h", answer, place)
+        _message, place = _text_at(answer, place + 2)
+    return found
+
+
+def group(port: int, name: str) -> tuple[str, list[str]]:
+    """Return a consumer group's state and the ids of its members.
+
+    The state is `Stable`, `Empty`, `Dead`, … as the broker calls it.
+    """
+    return described(_answer(port, request(
+        _DESCRIBE_GROUPS, struct.pack(">i", 1) + text(name))))
+
+
+def evict(port: int, name: str) -> None:
+    """Have all members leave a consumer group: those of a process that died.
+
+    Otherwise the broker goes on counting on them for most of a minute.
+    """
+    for member in group(port, name)[1]:
+        _answer(port, request(_LEAVE_GROUP, text(name) + text(member)))
+
+
+def described(answer: bytes) -> tuple[str, list[str]]:
+    """Return state and members from an answer about one group."""
+    # Behind the correlation, the count of groups and the error: the name,
+    # the state, the protocol's type, the protocol.
+    place, words = 10, []
+    for _ in range(4):
+        word, place = _text_at(answer, place)
+        words.append(word)
+    count, = struct.unpack_from(">i", answer, place)
+    place += 4
+    members = []
+    for _ in range(count):
+        member, place = _text_at(answer, place)
+        members.append(member)
+        # The client's name and its address.
+        for _ in range(2):
+            _word, place = _text_at(answer, place)
+        # What it subscribed to and what was assigned to it.
+        for _ in range(2):
+            size, = struct.unpack_from(">i", answer, place)
+            place += 4 + size
+    return words[1], members
+
+
+def _text_at(answer: bytes, place: int) -> tuple[str, int]:
+    """Return the word at `place`, and the place behind it."""
+    size, = struct.unpack_from(">h", answer, place)
+    end = place + 2 + max(size, 0)
+    return answer[place + 2:end].decode(), end
+
+
+def request(kind: tuple[int, int], body: bytes) -> bytes:
+    """Return what goes over the wire to ask for `kind`."""
+    whole = struct.pack(">hhi", *kind, 1) + text("servers") + body
+    return struct.pack(">i", len(whole)) + whole
+
+
+def text(word: str) -> bytes:
+    return struct.pack(">h", len(word)) + word.encode()
+
+
+def _answer(port: int, question: bytes) -> bytes:
+    with probes.connected(port) as peer:
+        peer.sendall(question)
+        size, = struct.unpack(">i", probes.exactly(peer, 4))
+        return probes.exactly(peer, size)
 
 
 def first_broker_port(answer: bytes) -> int | None:
@@ -134,11 +219,6 @@ def _java(instance: Instance) -> list[str]:
 
 
 def _storage_tool(instance: Instance, *arguments: str) -> str:
-    done = subprocess.run(
-        [*_java(instance), f"{_LOGGER}.defaultLogLevel=warn",
-         "kafka.tools.StorageTool", *arguments],
-        capture_output=True, text=True)
-    if done.returncode:
-        raise Failed("kafka: the storage tool refused: "
-                     f"{(done.stderr or done.stdout).strip()[-300:]}")
-    return done.stdout
+    return tasks.run("kafka: the storage tool", [
+        *_java(instance), f"{_LOGGER}.defaultLogLevel=warn",
+        "kafka.tools.StorageTool", *arguments])

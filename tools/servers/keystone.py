@@ -16,38 +16,30 @@ Creating its database takes long, so it is created once in the cache, with
 the keys that belong to it, and copied for each state directory.
 """
 
-import configparser
 import contextlib
-import io
 import os
 import pathlib
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from servers import HOST, Failed, Instance, Launch, Missing, NotReady, Server
+from servers import HOST, Instance, Launch, NotReady, Server
+from servers import catalog
+from servers import ini
 from servers import probes
 from servers import progress
 from servers import sources
+from servers import tasks
+from servers import wsgi
 
 VERSION = "30.0.0"
-_REQUIREMENTS = (f"keystone=={VERSION}", "gunicorn==23.0.0")
+_REQUIREMENTS = (f"keystone=={VERSION}", wsgi.GUNICORN)
 _ADMIN = "admin"
 _PASSWORD = "secret"  # noqa: S105 it guards nothing but test data
 _PROJECT = "admin"
 _DOMAIN = "Default"
 _REGION = "RegionOne"
-# Keystone reads the arguments of the process it is loaded into, and gunicorn's
-# own would make it exit: they are replaced before it is imported.
-_WSGI = """import os
-import sys
-
-sys.argv = ['keystone', '--config-file', os.environ['KEYSTONE_CONFIG']]
-
-from keystone.wsgi.api import application  # noqa: E402,F401
-"""
 # Short names for what tests set most; anything else is SECTION.KEY.
 _SHORT = {
     "transport_url": ("oslo_messaging_notifications", "transport_url"),
@@ -79,27 +71,19 @@ class Keystone(Server):
         if not (home / "keystone.db").exists():
             _copy_seed(instance)
         (home / "keystone.conf").write_text(render(home, instance.settings))
-        (home / "keystone_wsgi.py").write_text(_WSGI)
+        wsgi.write(instance, "from keystone.wsgi.api import application", [
+            "keystone", "--config-file", str(home / "keystone.conf")])
 
     def launches(self, instance: Instance) -> Sequence[Launch]:
-        home = instance.directory
-        # One process: SQLite has one writer. Threads, so that a slow request
-        # does not hold up the others.
-        return [Launch("keystone", [
-            str(_environment(instance.cache) / "bin/gunicorn"),
-            "--bind", f"{HOST}:{instance.port}", "--workers", "1",
-            "--threads", "4", "--timeout", "60", "--chdir", str(home),
-            "--worker-tmp-dir", str(home),
-            "keystone_wsgi:application",
-        ], {"KEYSTONE_CONFIG": str(home / "keystone.conf")})]
+        return [wsgi.launch(instance, _environment(instance.cache))]
 
     def probe(self, instance: Instance) -> None:
         status, _version = probes.http_answer(instance.port, "GET", "/v3")
         if status != 200:
             raise NotReady(f"GET /v3 says {status}")
         status, answer = probes.http_answer(
-            instance.port, "POST", "/v3/auth/tokens", token_request(),
-            timeout=15)
+            instance.port, "POST", "/v3/auth/tokens",
+            catalog.token_request(self.describe(instance)), timeout=15)
         if status != 201:
             raise NotReady(f"no token is issued: {status} {answer}")
 
@@ -115,9 +99,7 @@ class Keystone(Server):
 
 def render(home: pathlib.Path, settings: Mapping[str, str]) -> str:
     """Return keystone.conf for the database and keys in `home`."""
-    config = configparser.RawConfigParser(default_section="", delimiters="=")
-    config.optionxform = str  # type: ignore[assignment,method-assign]
-    options = {
+    return ini.render("keystone", {
         "DEFAULT.use_stderr": "true",
         "database.connection": f"sqlite:///{home}/keystone.db",
         "fernet_tokens.key_repository": f"{home}/fernet-keys",
@@ -129,20 +111,7 @@ def render(home: pathlib.Path, settings: Mapping[str, str]) -> str:
         "cache.enabled": "false",
         # The cheapest hash there is: these passwords protect nothing.
         "identity.password_hash_rounds": "4",
-        **_notification_options(settings),
-        **{".".join(_SHORT.get(key, ())) or key: value
-           for key, value in settings.items()}}
-    for name, value in options.items():
-        section, separator, key = name.partition(".")
-        if not separator:
-            raise Failed(f"keystone: no setting {name}: use SECTION.KEY or "
-                         f'one of {", ".join(_SHORT)}')
-        if not config.has_section(section):
-            config.add_section(section)
-        config.set(section, key, value)
-    text = io.StringIO()
-    config.write(text)
-    return text.getvalue()
+        **_notification_options(settings), **settings}, _SHORT)
 
 
 def notifications(settings: Mapping[str, str]) -> dict[str, str] | None:
@@ -152,16 +121,6 @@ def notifications(settings: Mapping[str, str]) -> dict[str, str] | None:
     return {"transport_url": settings["transport_url"],
             "topics": settings.get("notification_topics", "notifications"),
             "format": settings.get("notification_format", "cadf")}
-
-
-def token_request() -> dict[str, Any]:
-    """Return the body that asks for the administrator's token."""
-    return {"auth": {
-        "identity": {"methods": ["password"], "password": {"user": {
-            "name": _ADMIN, "password": _PASSWORD,
-            "domain": {"name": _DOMAIN}}}},
-        "scope": {"project": {"name": _PROJECT,
-                              "domain": {"name": _DOMAIN}}}}}
 
 
 def _notification_options(settings: Mapping[str, str]) -> dict[str, str]:
@@ -208,13 +167,9 @@ def _seed(cache: pathlib.Path) -> None:
 
 def _manage(cache: pathlib.Path, config: pathlib.Path,
             arguments: Sequence[str]) -> None:
-    done = subprocess.run(
-        [str(_environment(cache) / "bin/keystone-manage"),
-         "--config-file", str(config), *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise Missing(f"keystone-manage {arguments[0]} failed: "
-                      f"{(done.stderr or done.stdout).strip()[-300:]}")
+    tasks.run(f"keystone-manage {arguments[0]}", [
+        str(_environment(cache) / "bin/keystone-manage"),
+        "--config-file", str(config), *arguments])
 
 
 def _copy_seed(instance: Instance) -> None:

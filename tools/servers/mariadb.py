@@ -12,15 +12,18 @@
 
 """MariaDB: an ordinary process with a data directory of its own."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
-import subprocess
-from collections.abc import Mapping, Sequence
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from servers import HOST, Failed, Instance, Launch, NotReady, Server
+from servers import HOST, Instance, Launch, Server
+from servers import probes
 from servers import sources
+from servers import tasks
 
 _SERVER = "/usr/sbin/mariadbd"
 _CLIENT = "/usr/bin/mariadb"
@@ -59,16 +62,8 @@ class Mariadb(Server):
 
     def probe(self, instance: Instance) -> None:
         client = instance.directory / "client.cnf"
-        try:
-            done = subprocess.run(
-                [_CLIENT, f"--defaults-file={client}", "-e", "SELECT 1",
-                 _DATABASE],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=10)
-        except subprocess.TimeoutExpired as error:
-            raise NotReady(str(error)) from error
-        if done.returncode:
-            raise NotReady(done.stderr.strip())
+        probes.printed([_CLIENT, f"--defaults-file={client}", "-e",
+                        "SELECT 1", _DATABASE])
 
     def describe(self, instance: Instance) -> dict[str, Any]:
         address = f"{_USER}:{instance.secret}@{HOST}:{instance.port}"
@@ -76,6 +71,42 @@ class Mariadb(Server):
                 "drivername": "mysql+pymysql", "username": _USER,
                 "password": instance.secret, "database": _DATABASE,
                 "socket": str(socket_path(instance.directory))}
+
+
+@contextlib.contextmanager
+def filling(instance: Instance, url: str) -> Iterator[bool]:
+    """Yield whether the database of `url` has still to be filled.
+
+    For the servers that keep their data in this one. The database is made
+    anew if the data of `instance`, which are to be its owner's, are new, or
+    were not filled to the end.
+    """
+    server, _slash, database = url.rpartition("/")
+    mark = instance.directory / "filled"
+    databases = execute(server, "SHOW DATABASES").split()
+    if mark.exists() and database in databases:
+        yield False
+        return
+    mark.unlink(missing_ok=True)
+    execute(server, f"CREATE OR REPLACE DATABASE {database}")
+    yield True
+    mark.touch()
+
+
+def execute(url: str, statements: str) -> str:
+    """Return the rows that `statements` give, in the database of `url`."""
+    address = urllib.parse.urlsplit(url)
+    return tasks.run("mariadb", [
+        _CLIENT, "--no-defaults", "--protocol=tcp", "--batch",
+        "--skip-column-names", f"--host={address.hostname}",
+        f"--port={address.port}", f"--user={address.username}",
+        *([database] if (database := address.path.lstrip("/")) else [])],
+        text=statements, env={"MYSQL_PWD": address.password or ""})
+
+
+def beside(peers: Mapping[str, Mapping[str, Any]], database: str) -> str:
+    """Return the URL of `database` on the mariadb among `peers`."""
+    return peers["mariadb"]["url"].rpartition("/")[0] + f"/{database}"
 
 
 def socket_path(directory: pathlib.Path) -> pathlib.Path:
@@ -129,14 +160,10 @@ def render_client(instance: Instance) -> str:
 
 
 def _create_data(instance: Instance) -> None:
-    done = subprocess.run(
-        [_INSTALL, f'--defaults-file={instance.directory / "my.cnf"}',
-         "--auth-root-authentication-method=normal", "--skip-test-db",
-         *_user_option()],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed("mariadb: mariadb-install-db refused: "
-                     f"{(done.stderr or done.stdout).strip()[-300:]}")
+    tasks.run("mariadb: mariadb-install-db", [
+        _INSTALL, f'--defaults-file={instance.directory / "my.cnf"}',
+        "--auth-root-authentication-method=normal", "--skip-test-db",
+        *_user_option()])
 
 
 def _user_option() -> list[str]:

@@ -15,27 +15,48 @@
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from servers import HOST, NotReady
+from servers import HOST, Failed, NotReady
+from servers import tasks
 
 
 def http_answer(port: int, method: str, path: str,
-                body: Mapping[str, Any] | None = None, timeout: float = 5.0
-                ) -> tuple[int, dict[str, Any]]:
+                body: Mapping[str, Any] | None = None, timeout: float = 5.0,
+                headers: Mapping[str, str] | None = None
+                ) -> tuple[int, Any]:
     """Return status and JSON of one request; raise NotReady if none came."""
+    status, text = http_text(
+        port, path, method, None if body is None else json.dumps(body),
+        timeout, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        return status, json.loads(text or "{}")
+    except ValueError as error:
+        raise NotReady(f"{method} {path}: {error!r}") from error
+
+
+def http_text(port: int, path: str, method: str = "GET",
+              body: str | None = None, timeout: float = 5.0,
+              headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Return status and body of one request; raise NotReady if none came."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
-        connection.request(
-            method, path, body=None if body is None else json.dumps(body),
-            headers={"Content-Type": "application/json"})
+        connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
-        return response.status, json.loads(response.read() or b"{}")
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        return response.status, response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
         raise NotReady(f"{method} {path}: {error!r}") from error
     finally:
         connection.close()
+
+
+def printed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """Return what a client program prints; raise NotReady if it fails."""
+    try:
+        return tasks.run(argv[0], argv, env=env, seconds=10.0)
+    except Failed as error:
+        raise NotReady(str(error)) from error
 
 
 def exactly(peer: socket.socket, size: int) -> bytes:

@@ -17,6 +17,7 @@ Missing, with what to do about it, when the part cannot be had.
 """
 
 import contextlib
+import glob
 import os
 import pathlib
 import re
@@ -119,8 +120,11 @@ def virtualenv(target: pathlib.Path, requirements: Sequence[str]) -> None:
 
 
 def debian(package: str, program: str) -> None:
-    """Have the Debian `package` that brings `program` installed."""
-    if os.access(program, os.X_OK):
+    """Have the Debian `package` that brings `program` installed.
+
+    `program` is a path, or a pattern that matches one.
+    """
+    if _runnable(program):
         return
     if not shutil.which("apt-get"):
         raise Missing(f"no {program}, and no apt-get to install the Debian "
@@ -131,8 +135,12 @@ def debian(package: str, program: str) -> None:
     with locks.held(pathlib.Path("/run/lock/monasca-events-apt.lock")):
         with _services_kept_down():
             _install(package)
-    if not os.access(program, os.X_OK):
+    if not _runnable(program):
         raise Missing(f"the Debian package {package} has no {program}")
+
+
+def _runnable(pattern: str) -> bool:
+    return any(os.access(path, os.X_OK) for path in glob.glob(pattern))
 
 
 def _install(package: str) -> None:

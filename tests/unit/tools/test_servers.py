@@ -12,11 +12,9 @@
 
 """What the servers tool decides by itself, without any real server."""
 
-import configparser
 import io
 import pathlib
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -27,10 +25,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The tool is no part of the installed packages: it runs before they are.
 sys.path.insert(0, str(ROOT / "tools"))
 
-from servers import Failed, Instance, Launch, Missing, Server  # noqa: E402
-from servers import command, elasticsearch, fleet, kafka  # noqa: E402
-from servers import keystone, mariadb, ports, processes  # noqa: E402
-from servers import rabbitmq, sources  # noqa: E402
+from servers import Failed, Instance, Launch, Missing  # noqa: E402
+from servers import NotReady, Server, checkouts, command  # noqa: E402
+from servers import fleet, ports, processes, programs  # noqa: E402
+from servers import sources, tasks  # noqa: E402
 
 
 class Sleeper(Server):
@@ -276,110 +274,36 @@ class FleetTest(InDirectory):
         self.assertEqual([], self.fleet.known())
         self.assertFalse((self.directory / "run/sleeper").exists())
 
+    def test_a_server_is_not_started_without_what_it_needs(self):
+        server = Sleeper()
+        server.after, server.needs = (), ("neighbour",)
+        self.fleet = fleet.Fleet(
+            {"neighbour": Sleeper("neighbour"), "sleeper": server},
+            self.directory / "run", self.directory / "cache")
+        with self.assertRaisesRegex(Failed, "servers up neighbour"):
+            self.up()
+        self.up("neighbour")
+        self.assertEqual({"peer": "neighbour"}, self.up()["settings"])
+
+    def test_what_starts_no_process_needs_no_port(self):
+        there = programs.Programs("sleeper", {}, {"shell": "/bin/sh"})
+        self.fleet = fleet.Fleet({"sleeper": there, "neighbour": Sleeper()},
+                                 self.directory / "run",
+                                 self.directory / "cache")
+        facts = self.up()
+        self.assertIsNone(facts["port"])
+        self.assertEqual("/bin/sh", facts["shell"])
+        self.assertIn("file:///bin/sh", command.line_of("sleeper", facts))
+        with self.assertRaises(NotReady):
+            programs.Programs("gone", {}, {"x": "/no/such"}).probe(
+                self.instance("gone"))
+
     def test_what_never_ran_cannot_be_paused(self):
         with self.assertRaisesRegex(Failed, "servers up sleeper"):
             self.fleet.pause("sleeper")
 
 
-class RenderTest(InDirectory):
-
-    def test_kafka_listens_on_loopback_and_keeps_data_in_the_state(self):
-        text = kafka.render(self.instance(
-            "kafka", {"num.partitions": "2", "heap": "1g"},
-            client=20001, controller=20002))
-        lines = text.splitlines()
-        self.assertIn("listeners=PLAINTEXT://127.0.0.1:20001,"
-                      "CONTROLLER://127.0.0.1:20002", lines)
-        self.assertIn(f"log.dirs={self.directory}/kafka/data", lines)
-        self.assertIn("num.partitions=2", lines)
-        self.assertNotIn("num.partitions=6", lines)
-        self.assertNotIn("heap", text)
-
-    def test_kafka_metadata_name_the_broker(self):
-        head = struct.pack(">ii", 1, 0)
-        broker = (struct.pack(">iih", 1, 1, 9) + b"127.0.0.1"
-                  + struct.pack(">ih", 20001, -1))
-        self.assertEqual(20001, kafka.first_broker_port(head + broker))
-        self.assertIsNone(kafka.first_broker_port(head + struct.pack(">i", 0)))
-
-    def test_elasticsearch_takes_dotted_settings(self):
-        lines = elasticsearch.render(self.instance(
-            "elasticsearch", {"indexing_pressure.memory.limit": "64kb"},
-            client=20001, transport=20002)).splitlines()
-        self.assertIn("indexing_pressure.memory.limit: 64kb", lines)
-        self.assertIn("network.host: 127.0.0.1", lines)
-        self.assertIn("http.port: 20001", lines)
-        self.assertIn("transport.port: 20002", lines)
-
-    def test_elasticsearch_heap_can_be_set(self):
-        text = elasticsearch.render_jvm(
-            self.instance("elasticsearch", {"heap": "512m"}))
-        self.assertIn("-Xms512m\n-Xmx512m\n", text)
-
-    def test_rabbitmq_keeps_the_distribution_on_loopback(self):
-        instance = self.instance("rabbitmq", client=20001, epmd=20002,
-                                 distribution=20003)
-        self.assertIn("listeners.tcp.1 = 127.0.0.1:20001\n",
-                      rabbitmq.render(instance))
-        environment = rabbitmq.environment(instance)
-        self.assertEqual("20002", environment["ERL_EPMD_PORT"])
-        self.assertIn("{127,0,0,1}",
-                      environment["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"])
-
-    def test_mariadb_gets_a_short_socket_path_from_a_long_directory(self):
-        near = mariadb.socket_path(pathlib.Path("/srv/state"))
-        self.assertEqual("/srv/state/mariadb.sock", str(near))
-        far = mariadb.socket_path(pathlib.Path("/srv") / ("long/" * 30))
-        self.assertLess(len(str(far)), 100)
-        self.assertNotEqual(far, mariadb.socket_path(
-            pathlib.Path("/srv") / ("long/" * 31)))
-
-    def test_mariadb_lets_the_user_in_from_loopback(self):
-        text = mariadb.render_users(self.instance("mariadb", client=20001))
-        self.assertIn("'monasca_events'@'127.0.0.1' IDENTIFIED BY 'hush'",
-                      text)
-
-    def keystone(self, **settings):
-        config = configparser.RawConfigParser()
-        config.read_string(keystone.render(self.directory, settings))
-        return config
-
-    def test_keystone_is_silent_without_a_transport(self):
-        config = self.keystone()
-        self.assertEqual("noop", config["oslo_messaging_notifications"]
-                         ["driver"])
-
-    def test_keystone_keeps_all_its_keys_in_the_state(self):
-        config = self.keystone()
-        for section in ("fernet_tokens", "fernet_receipts", "credential"):
-            self.assertTrue(config[section]["key_repository"].startswith(
-                str(self.directory)))
-
-    def test_keystone_notifies_over_durable_queues(self):
-        config = self.keystone(
-            transport_url="rabbit://a:b@127.0.0.1:20001/",
-            notification_topics="event_notifications",
-            notification_format="basic")
-        section = config["oslo_messaging_notifications"]
-        self.assertEqual("messagingv2", section["driver"])
-        self.assertEqual("event_notifications", section["topics"])
-        self.assertEqual("rabbit://a:b@127.0.0.1:20001/",
-                         section["transport_url"])
-        self.assertEqual("basic", config["DEFAULT"]["notification_format"])
-        self.assertEqual("true", config["oslo_messaging_rabbit"]
-                         ["amqp_durable_queues"])
-
-    def test_keystone_takes_any_section_and_key(self):
-        config = self.keystone(**{"token.expiration": "60"})
-        self.assertEqual("60", config["token"]["expiration"])
-        with self.assertRaisesRegex(Failed, "SECTION.KEY"):
-            self.keystone(nonsense="1")
-
-    def test_keystone_follows_the_rabbitmq_beside_it(self):
-        peers = {"rabbitmq": {"transport_url": "rabbit://x"}}
-        defaults = keystone.Keystone().defaults(peers)
-        self.assertEqual("rabbit://x", defaults["transport_url"])
-        self.assertEqual({}, keystone.Keystone().defaults({}))
+class SourcesTest(unittest.TestCase):
 
     def test_a_pom_holds_each_coordinate(self):
         text = sources.pom_of(["a:b:1", "c:d:2:zip"])
@@ -390,6 +314,48 @@ class RenderTest(InDirectory):
         self.assertEqual("E: no such package", sources.telling_line(
             "Reading lists\nE: no such package\nE: more\nbye\n"))
         self.assertEqual("bye", sources.telling_line("hello\nbye\n"))
+
+
+class TasksTest(unittest.TestCase):
+
+    def test_a_task_that_fails_is_told_in_one_line(self):
+        with self.assertRaisesRegex(Failed, "^it refused: no such thing$"):
+            tasks.run("it", ["sh", "-c", "echo no such thing; exit 3"])
+        with self.assertRaisesRegex(Failed, "it did not end"):
+            tasks.run("it", ["sleep", "600"], seconds=0.1)
+        with self.assertRaisesRegex(Failed, "it cannot be run"):
+            tasks.run("it", ["/no/such/program"])
+
+    def test_a_task_gets_its_input_and_variables(self):
+        self.assertEqual("a b", tasks.run(
+            "it", ["sh", "-c", 'printf "%s $B" $(cat)'], text="a",
+            env={"B": "b"}))
+
+
+class CheckoutsTest(InDirectory):
+
+    def test_what_is_no_checkout_is_refused(self):
+        with self.assertRaisesRegex(Failed, "no pyproject.toml"):
+            checkouts.files(self.directory)
+
+    def test_a_checkout_is_what_git_does_not_ignore(self):
+        for name in ("setup.py", "kept.py", "left.pyc", ".gitignore"):
+            (self.directory / name).write_text("*.pyc\n")
+        self.assertIn(pathlib.Path("left.pyc"),
+                      checkouts.files(self.directory))
+        tasks.run("git", ["git", "-C", str(self.directory), "init", "-q"])
+        self.assertEqual(
+            [pathlib.Path(name)
+             for name in (".gitignore", "kept.py", "setup.py")],
+            checkouts.files(self.directory))
+
+    def test_a_change_in_a_checkout_shows(self):
+        source = self.directory / "setup.py"
+        source.write_text("one")
+        first = checkouts.digest([self.directory])
+        self.assertEqual(first, checkouts.digest([self.directory]))
+        source.write_text("two")
+        self.assertNotEqual(first, checkouts.digest([self.directory]))
 
 
 class CommandTest(unittest.TestCase):
@@ -432,5 +398,10 @@ class CommandTest(unittest.TestCase):
     def test_a_server_is_brought_up_after_what_it_needs(self):
         order = list(command.SERVERS)
         for name, server in command.SERVERS.items():
-            for needed in server.after:
+            for needed in (*server.needs, *server.after):
                 self.assertLess(order.index(needed), order.index(name))
+
+    def test_what_a_server_needs_is_brought_up_with_it(self):
+        self.assertEqual(["mariadb", "keystone", "aodh"],
+                         command.with_needs(["aodh"]))
+        self.assertEqual(["kafka"], command.with_needs(["kafka"]))
