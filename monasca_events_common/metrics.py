@@ -50,6 +50,12 @@ LIMITED = prometheus_client.Counter(
     "monasca_events_limited",
     "Times that a limit cut something short; the reference says what.",
     ["limit"])
+BROKEN = prometheus_client.Counter(
+    "monasca_events_broken",
+    "Times that a plug-in or a definition failed and was passed over.",
+    ["name"])
+FIRINGS = prometheus_client.Counter(
+    "monasca_events_firings", "Firings that are durable.", ["outcome"])
 IN_FLIGHT = prometheus_client.Gauge(
     "monasca_events_in_flight", "Events that a stage has in hand.", [STAGE])
 LAG = prometheus_client.Gauge(

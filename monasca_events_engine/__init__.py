@@ -10,4 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The engine: will run triggers and metric actions; it has no code yet."""
+"""The engine: acts on events as they pass the bus.
+
+It judges every event by the rules of its tenant and of the operators, keeps
+the state of triggers, its positions and what is to be done in one database
+transaction, and then does it.
+"""

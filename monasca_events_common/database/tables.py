@@ -67,7 +67,10 @@ POSITIONS = sa.Table(
     sa.Column("topic", sa.String(128), primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True,
               autoincrement=False),
-    sa.Column("next", sa.BigInteger, nullable=False), **_KIND)
+    sa.Column("next", sa.BigInteger, nullable=False),
+    # Up to here everything was judged once; from `next` to here only what
+    # waits for its turn is read again after a restart.
+    sa.Column("judged", sa.BigInteger, nullable=False), **_KIND)
 
 #: One trigger of one group of events.
 STATES = sa.Table(
@@ -126,8 +129,8 @@ DELIVERIES = sa.Table(
 #: Measures on their way to where metrics are kept.
 MEASURES = sa.Table(
     "measures", META,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-              primary_key=True, autoincrement=True),
+    # A digest of what it says, so that the same measure is one row.
+    sa.Column("id", Digest, primary_key=True),
     sa.Column("sink", sa.String(32), nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("content", Json, nullable=False),
@@ -135,7 +138,7 @@ MEASURES = sa.Table(
     sa.Column("next_at", sa.Double, nullable=False),
     sa.Column("lease_owner", sa.String(36)),
     sa.Column("lease_until", sa.Double, nullable=False),
-    sa.Index(None, "sink", "next_at"), sqlite_autoincrement=True, **_KIND)
+    sa.Index(None, "sink", "next_at"), **_KIND)
 
 #: Running totals for Prometheus, exact because they change with the state.
 TOTALS = sa.Table(

@@ -38,15 +38,14 @@ class Group:
     :ivar source: by which road its latest event came; that road's clock
         decides when its deadline has passed
     :ivar partition: of the bus, whose member keeps it
-    :ivar is_stored: whether the database knows it
     """
 
     __slots__ = ("id", "rule", "project_id", "key", "trigger", "source",
-                 "partition", "is_stored")
+                 "partition")
 
     def __init__(self, group_id: bytes, rule: Rule, project_id: str,
                  key: Mapping, trigger: Trigger, source: str,
-                 partition: int, is_stored: bool = False) -> None:
+                 partition: int) -> None:
         self.id = group_id
         self.rule = rule
         self.project_id = project_id
@@ -54,7 +53,6 @@ class Group:
         self.trigger = trigger
         self.source = source
         self.partition = partition
-        self.is_stored = is_stored
 
     @property
     def is_idle(self) -> bool:
@@ -98,9 +96,19 @@ def group_id(rule: Rule, project_id: str, key: Mapping) -> bytes:
 
 
 class Groups:
-    """The groups in memory, their deadlines, and which of them changed."""
+    """The groups in memory, their deadlines, and which of them changed.
 
-    def __init__(self) -> None:
+    :ivar horizon: deadlines beyond this are not remembered here; whoever
+        keeps the groups says so and wakes them in time
+    """
+
+    def __init__(self, report: Callable[[Rule, Exception], None] | None = None
+                 ) -> None:
+        """:param report: told of a trigger that raised something, which is
+            then passed over; None lets it through
+        """
+        self.horizon = float("inf")
+        self._report = report
         self.live: dict[bytes, Group] = {}
         #: Groups that changed since whoever keeps them took note.
         self.changed: dict[bytes, Group] = {}
@@ -113,7 +121,7 @@ class Groups:
 
     def wake(self, deadline: float | None, wanted: bytes) -> None:
         """Remember a deadline, also of a group that is not in memory."""
-        if deadline is not None:
+        if deadline is not None and deadline <= self.horizon:
             heapq.heappush(self._deadlines, (deadline, wanted))
 
     def forget(self, wanted: Iterable[bytes]) -> None:
@@ -132,22 +140,34 @@ class Groups:
         found: list[tuple[Group, Finding]] = []
         at = seconds(event["timestamp"])
         for wanted, rule, key, slots in asked:
-            group = self.live.get(wanted)
+            group = self.live.pop(wanted, None)
             if group is None:
-                group = self.live[wanted] = Group(
-                    wanted, rule, event["project_id"], key, rule.make(),
-                    event["source"] or "", partition)
+                group = Group(wanted, rule, event["project_id"], key,
+                              rule.make(), event["source"] or "", partition)
+            self.live[wanted] = group  # the last one to be forgotten
             trigger = group.trigger
             before = trigger.deadline
             if before is not None and before < at:
                 # Its time was up before this happened.
-                found.extend((group, one) for one in trigger.tick(at))
-            found.extend((group, one)
-                         for one in trigger.observe(event, slots))
+                found.extend(self._ask(group, trigger.tick, at))
+            found.extend(self._ask(group, trigger.observe, event, slots))
             group.source = event["source"] or ""
             group.partition = partition
             self._note(group, before)
         return found
+
+    def _ask(self, group: Group, call: Callable, *arguments
+             ) -> list[tuple[Group, Finding]]:
+        """Call a trigger, which may be a stranger's code."""
+        try:
+            return [(group, one) for one in call(*arguments)]
+        except Exception as error:
+            if self._report is None:
+                raise
+            # Its state may be half changed: it begins anew.
+            self._report(group.rule, error)
+            group.trigger = group.rule.make()
+            return []
 
     def due(self, now: float) -> list[bytes]:
         """Return the groups whose deadline has come, the earliest first.
@@ -182,11 +202,11 @@ class Groups:
             if before > now:
                 self.wake(before, wanted)
                 continue
-            found.extend((group, one) for one in group.trigger.tick(now))
-            self._note(group, before)
+            found.extend(self._ask(group, group.trigger.tick, now))
             if group.trigger.deadline == before:
                 # A plug-in that forgot to move on would be asked for ever.
                 group.trigger.deadline = None
+            self._note(group, before)
         return found
 
     def _note(self, group: Group, before: float | None) -> None:
@@ -194,9 +214,16 @@ class Groups:
         if group.trigger.deadline != before:
             self.wake(group.trigger.deadline, group.id)
 
-    def settle(self) -> None:
-        """Forget groups that have nothing to remember; for the back-test."""
+    def settle(self, most: int | None = None) -> None:
+        """What changed has been taken note of.
+
+        Groups with nothing to remember are forgotten, and beyond ``most``
+        those that were not asked for the longest.
+        """
         for group in self.changed.values():
             if group.is_idle:
                 self.live.pop(group.id, None)
         self.changed.clear()
+        if most is not None:
+            for wanted in list(self.live)[:max(0, len(self.live) - most)]:
+                del self.live[wanted]

@@ -41,6 +41,8 @@ class Trigger(abc.ABC):
         a group with a trigger and a state of its own
     :cvar is_ordered: False where each event is judged by itself: then events
         are given at once, without state, and ``deadline`` is not asked for
+    :cvar actions: names of the engine's actions that a firing leads to,
+        besides the notification methods that the operator names
     :ivar deadline: seconds since the epoch, event time, at which ``tick``
         wants to be called, or None
     """
@@ -48,6 +50,7 @@ class Trigger(abc.ABC):
     patterns: Mapping[str, Mapping] = {}
     group_by: Sequence[str] = ()
     is_ordered: bool = True
+    actions: Sequence[str] = ()
     deadline: float | None = None
 
     @abc.abstractmethod
@@ -141,8 +144,7 @@ class Rule:
                 in zip(self.labels, self.group_by[slot], strict=True)}
 
 
-def of_class(name: str, cls: type[Trigger], settings: Mapping | None = None
-             ) -> Rule:
+def of_class(name: str, cls: type[Trigger]) -> Rule:
     """Return the rule of an operator's trigger class.
 
     :param name: its entry point's name
@@ -157,4 +159,4 @@ def of_class(name: str, cls: type[Trigger], settings: Mapping | None = None
         name=name, severity=getattr(cls, "severity", "LOW"),
         patterns=patterns, group_by=dict.fromkeys(patterns, paths),
         labels=tuple(one.text for one in paths), is_ordered=cls.is_ordered,
-        make=cls, settings=settings or {})
+        make=cls, settings={"actions": tuple(cls.actions)})

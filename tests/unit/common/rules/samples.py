@@ -32,12 +32,13 @@ def event(event_type: str = "compute.instance.create.end", at: float = 0,
     """Return a canonical event.
 
     :param at: seconds after ten o'clock
-    :param name: the source's id; type and time where not given
+    :param name: the source's id; type, time and resource where not given
     """
     project_id = changed.get("project_id", PROJECT)
+    name = name or f"{event_type}/{at}/{changed.get('resource_id')}"
     made = dict.fromkeys(events.FIELDS)
     made.update(
-        event_id=events.event_id(project_id, name or f"{event_type}/{at}"),
+        event_id=events.event_id(project_id, name),
         project_id=project_id, event_type=event_type, timestamp=stamp(at),
         received_at=stamp(at), priority="INFO", source="notification",
         resource_type="compute.instance", resource_id="vm-1", traits={},
