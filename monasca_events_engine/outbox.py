@@ -19,12 +19,10 @@ but for the memory of recent firings.
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
-import datetime
 import uuid
 
 import orjson
 
-from monasca_events_common import event as events
 from monasca_events_common import metrics
 from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import firing as firings
@@ -35,10 +33,6 @@ from monasca_events_common.rules.trigger import seconds
 #: Seconds for which a new delivery is this process's before others may take
 #: it.
 LEASE = 60.0
-
-#: Bytes of an event that goes with a firing whole; of a larger one only the
-#: head does.
-MAX_EVENT = 64 * 1024
 
 # Root of the name-based ids of deliveries (RFC 9562, version 5).
 _NAMESPACE = uuid.UUID("51d0bb5e-7c1f-5c38-9b0c-8a7be2f1d6aa")
@@ -84,22 +78,11 @@ class Outbox:
         owner_project = rule.project_id or self.conf.operator_project_id \
             or project_id
         labels = key if rule.project_id else {"project_id": project_id, **key}
-        firing_id = firings.firing_id(rule.id, rule.version, labels, finding)
         hold = self._hold(rule, finding, now)
-        content = {
-            "firing_id": firing_id, "trigger_id": rule.id,
-            "trigger_name": rule.name, "severity": rule.severity,
-            "outcome": finding.outcome, "key": labels,
-            "at": _text(finding.at), "event_ids": list(finding.event_ids),
-            "reason": finding.reason, "value": finding.value,
-            "dry_run": hold == "dry_run", "muted": hold == "muted",
-            "limited": hold == "limited", "project_id": owner_project,
-            "subject_project_id": project_id,
-            "event": _event(finding.event)}
-        if finding.values is not None:
-            content["values"] = finding.values
-        if finding.event_count is not None:
-            content["event_count"] = finding.event_count
+        content = firings.content(
+            rule, labels, finding, project_id=owner_project,
+            subject_project_id=project_id, hold=hold)
+        firing_id = content["firing_id"]
         row = {"firing_id": firing_id, "project_id": owner_project,
                "trigger_id": rule.id, "at": finding.at,
                "outcome": finding.outcome,
@@ -161,20 +144,6 @@ class Outbox:
     def forget(self, trigger_id: str) -> None:
         """Forget the recent firings of a trigger that changed or is gone."""
         self._recent.pop(trigger_id, None)
-
-
-def _event(event: Mapping | None) -> Mapping | None:
-    if event is None:
-        return None
-    if len(orjson.dumps(event)) <= MAX_EVENT:
-        return event
-    return {**event, "payload": None, "marks": {
-        **event["marks"], "truncated": ["payload"]}}
-
-
-def _text(at: float) -> str:
-    return events.format_time(datetime.datetime.fromtimestamp(
-        at, datetime.timezone.utc))
 
 
 def _time(text: str) -> float:

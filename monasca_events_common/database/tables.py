@@ -104,7 +104,8 @@ FIRINGS = sa.Table(
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("content", Json, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False, index=True),
-    sa.Index(None, "project_id", "trigger_id", "at", "firing_id"), **_KIND)
+    sa.Index(None, "project_id", "trigger_id", "at", "firing_id"),
+    sa.Index(None, "project_id", "at", "firing_id"), **_KIND)
 
 #: The outbox: each firing with each action that it leads to.
 DELIVERIES = sa.Table(

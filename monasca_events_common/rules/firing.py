@@ -19,9 +19,12 @@ twice, after a crash or by a repeat of an event, is the same firing.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import datetime
 import uuid
 
 import orjson
+
+from monasca_events_common import event as events
 
 FIRED = "fired"
 MISSED = "missed"
@@ -34,6 +37,13 @@ OUTCOMES = (FIRED, MISSED, RECOVERED)
 #: Ids of causing events that a firing lists. ``event_count`` says how many
 #: there were.
 MAX_EVENT_IDS = 100
+
+#: Bytes of an event that goes with a firing whole; of a larger one only the
+#: head does.
+MAX_EVENT = 64 * 1024
+
+#: Why a firing is only recorded and not delivered.
+HOLDS = ("dry_run", "muted", "limited")
 
 # Root of the name-based ids of firings (RFC 9562, version 5). Changing it
 # makes every repeated finding a second firing.
@@ -73,3 +83,41 @@ def firing_id(trigger_id: str, version: str, key: Mapping,
     name = orjson.dumps([trigger_id, version, key, finding.outcome,
                          finding.at, cause], option=orjson.OPT_SORT_KEYS)
     return str(uuid.uuid5(_NAMESPACE, name.decode()))
+
+
+def content(rule, key: Mapping, finding: Finding, *, project_id: str,
+            subject_project_id: str, hold: str | None = None) -> dict:
+    """Return a firing as it is kept, shown and sent.
+
+    :param rule: the :class:`~monasca_events_common.rules.trigger.Rule`
+    :param project_id: whose firing it is
+    :param subject_project_id: whose events they are
+    :param hold: one of HOLDS, None for one that is delivered
+    """
+    made = {
+        "firing_id": firing_id(rule.id, rule.version, key, finding),
+        "trigger_id": rule.id, "trigger_name": rule.name,
+        "severity": rule.severity, "outcome": finding.outcome,
+        "key": key, "at": format_seconds(finding.at),
+        "event_ids": list(finding.event_ids), "reason": finding.reason,
+        "value": finding.value, **{name: hold == name for name in HOLDS},
+        "project_id": project_id, "subject_project_id": subject_project_id,
+        "event": _shortened(finding.event)}
+    if finding.values is not None:
+        made["values"] = finding.values
+    if finding.event_count is not None:
+        made["event_count"] = finding.event_count
+    return made
+
+
+def format_seconds(at: float) -> str:
+    """Return seconds since the epoch as a canonical time."""
+    return events.format_time(datetime.datetime.fromtimestamp(
+        at, datetime.timezone.utc))
+
+
+def _shortened(event: Mapping | None) -> Mapping | None:
+    if event is None or len(orjson.dumps(event)) <= MAX_EVENT:
+        return event
+    return {**event, "payload": None, "marks": {
+        **event["marks"], "truncated": ["payload"]}}
