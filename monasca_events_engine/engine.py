@@ -33,6 +33,7 @@ from monasca_events_common.rules import groups as grouping
 from monasca_events_common.rules.firing import Finding
 from monasca_events_common.rules.groups import Group
 from monasca_events_common.rules.groups import Groups
+from monasca_events_common.rules.index import decode
 from monasca_events_common.rules.trigger import Rule
 from monasca_events_common.rules.trigger import seconds
 from monasca_events_common.stream import Handler
@@ -195,8 +196,10 @@ class Engine(Handler):
                 hits = None
             if hits is not None:
                 event, wanted = hits
+                if event is None:
+                    event = decode(delivery.value, wanted)
                 if is_new:
-                    self._judge(event, wanted, partition, now, methods, work)
+                    self._judge(event, wanted, delivery, now, methods, work)
                 if any(rule.is_ordered for rule, _ in wanted):
                     self._wait(event, delivery, now)
             self._read[partition] = offset + 1
@@ -204,7 +207,7 @@ class Engine(Handler):
                 self._judged[partition] = offset + 1
         return rejected
 
-    def _judge(self, event: Mapping, wanted, partition: int, now: float,
+    def _judge(self, event: Mapping, wanted, delivery: Delivery, now: float,
                methods: Mapping[str, str], work: Work) -> None:
         for rule, slots in wanted:
             if rule.is_ordered:
@@ -220,8 +223,8 @@ class Engine(Handler):
                 continue
             for one in found:
                 self._record(rule, rule.key(event, slots[0]),
-                             event["project_id"], partition, one, now,
-                             methods, work)
+                             event["project_id"], delivery.partition, one,
+                             delivery.value, now, methods, work)
 
     def _wait(self, event: Mapping, delivery: Delivery, now: float) -> None:
         road = (event["project_id"], event["source"] or "")
@@ -249,9 +252,12 @@ class Engine(Handler):
             self._fetch(due)
             found += self._groups.tick(due, lambda group: reached(
                 (group.project_id, group.source)))
+        values = {one.event_id: one.delivery.value for one in turn}
         for group, one in found:
+            value = values.get(one.event["event_id"]) if getattr(
+                one, "event", None) else None
             self._record(group.rule, group.key, group.project_id,
-                         group.partition, one, now, methods, work)
+                         group.partition, one, value, now, methods, work)
         for group in self._groups.changed.values():
             if group.is_idle:
                 work.idle.append(group.id)
@@ -274,9 +280,11 @@ class Engine(Handler):
             # The rules may have changed while it waited.
             if hits is not None:
                 event, wanted = hits
-                asked.append((event, grouping.requests(event, [
-                    one for one in wanted if one[0].is_ordered]),
-                    delivery.partition))
+                wanted = [pair for pair in wanted if pair[0].is_ordered]
+                if event is None:
+                    event = decode(delivery.value, wanted)
+                asked.append((event, grouping.requests(event, wanted),
+                              delivery.partition))
             work.seen.append({"event_id": event_id, "at": now,
                               "partition": delivery.partition})
         self._fetch([group_id for _, wanted, _ in asked
@@ -306,11 +314,13 @@ class Engine(Handler):
                 row["partition"]))
 
     def _record(self, rule: Rule, key: Mapping, project_id: str,
-                partition: int, found, now: float,
+                partition: int, found, value: bytes | None, now: float,
                 methods: Mapping[str, str], work: Work) -> None:
         if type(found) is Measure:
             self._measures.take(found, partition, work)
             return
+        if value is not None:
+            found.event = value  # whole, and not encoded again
         firing, deliveries = self._outbox.rows(
             rule, key, project_id, found, now, methods)
         work.firings.append(firing)

@@ -23,6 +23,7 @@ import hashlib
 
 import orjson
 
+from monasca_events_common import event as events
 from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import threshold
 from monasca_events_common.rules.comparison import Comparison
@@ -40,6 +41,9 @@ from monasca_events_common.rules.trigger import Rule
 from monasca_events_common.rules.trigger import Trigger
 from monasca_events_common.rules.window import AGGREGATES
 from monasca_events_common.rules.window import COUNT
+
+#: Fields of the canonical form that come before ``traits``.
+HEAD_FIELDS = events.FIELDS[:events.FIELDS.index("traits")]
 
 #: Seconds that a window or a deadline may be long.
 MAX_SECONDS = 31 * 86400
@@ -156,6 +160,9 @@ def compile(content: Mapping, *, trigger_id: str, project_id: str | None
         patterns=patterns, group_by=groups,
         labels=tuple(one.text for one in paths),
         is_ordered=content["kind"] != "match", make=make,
+        needs_all=content["kind"] in ("threshold", "summary") or any(
+            path.segments[0] not in HEAD_FIELDS
+            for several in groups.values() for path in several),
         settings={name: content.get(name) for name in (
             "notify", "dry_run", "mute", "rate_limit", "description")})
 

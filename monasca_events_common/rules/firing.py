@@ -63,7 +63,8 @@ class Finding:
     :ivar value: what was measured (a count, a duration in seconds), if any
     :ivar values: further measures by name, for summaries
     :ivar event_count: number of causing events, where more than are listed
-    :ivar event: the canonical event that completed it, for actions; not kept
+    :ivar event: the canonical event that completed it, or its bytes, for
+        actions
     """
 
     outcome: str
@@ -73,7 +74,7 @@ class Finding:
     value: float | int | None = None
     values: Mapping[str, float | int | None] | None = None
     event_count: int | None = None
-    event: Mapping | None = None
+    event: Mapping | bytes | None = None
 
 
 def firing_id(trigger_id: str, version: str, key: Mapping,
@@ -110,14 +111,39 @@ def content(rule, key: Mapping, finding: Finding, *, project_id: str,
     return made
 
 
+def hold(settings: Mapping, at: float) -> str | None:
+    """Return why a trigger's firing is not delivered, None where it is.
+
+    How often the trigger fired lately is the engine's to know.
+
+    :param settings: of the :class:`~monasca_events_common.rules.trigger.Rule`
+    :param at: of the firing, seconds since the epoch
+    """
+    if settings.get("dry_run"):
+        return "dry_run"
+    if any(_seconds(span["from"]) <= at < _seconds(span["until"])
+           for span in settings.get("mute") or ()):
+        return "muted"
+    return None
+
+
+def _seconds(text: str) -> float:
+    return events.parse_time(text).timestamp()
+
+
 def format_seconds(at: float) -> str:
     """Return seconds since the epoch as a canonical time."""
     return events.format_time(datetime.datetime.fromtimestamp(
         at, datetime.timezone.utc))
 
 
-def _shortened(event: Mapping | None) -> Mapping | None:
-    if event is None or len(orjson.dumps(event)) <= MAX_EVENT:
+def _shortened(event: Mapping | bytes | None):
+    """Return what stands for the event; bytes are not decoded on the way."""
+    if type(event) is bytes:
+        if len(event) <= MAX_EVENT:
+            return orjson.Fragment(event)
+        event = orjson.loads(event)
+    elif event is None or len(orjson.dumps(event)) <= MAX_EVENT:
         return event
     return {**event, "payload": None, "marks": {
         **event["marks"], "truncated": ["payload"]}}

@@ -267,6 +267,12 @@ class Group:
             return True
         return holds
 
+    def asks_beyond(self, *paths: tuple[str, ...]) -> bool:
+        """Return whether it has a clause on anything but these paths."""
+        return bool(self.alternatives) or any(
+            one.asks_beyond(*paths) if isinstance(one, Group)
+            else one.path not in paths for one in self.children.values())
+
     @property
     def cost(self) -> int:
         return 1 + sum(one.cost for one in self.children.values()) + sum(

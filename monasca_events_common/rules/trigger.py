@@ -22,6 +22,7 @@ operator's plug-in is a subclass of Trigger, found by its entry point.
 import abc
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import datetime
 
 from monasca_events_common import event as events
 from monasca_events_common.rules.firing import Finding
@@ -99,7 +100,15 @@ def fired(event: Mapping, reason: str, outcome: str = "fired",
 
 
 def seconds(timestamp: str) -> float:
-    """Return a canonical timestamp as seconds since the epoch."""
+    """Return a timestamp as seconds since the epoch.
+
+    :raises Rejected: it is none
+    """
+    if len(timestamp) == 27 and timestamp[26] == "Z":
+        try:  # canonical, as nearly all are
+            return datetime.datetime.fromisoformat(timestamp).timestamp()
+        except ValueError:
+            pass
     return events.parse_time(timestamp).timestamp()
 
 
@@ -117,6 +126,8 @@ class Rule:
     :ivar labels: names of those values in a firing's ``key``
     :ivar is_ordered: as in Trigger
     :ivar make: makes the trigger of one group
+    :ivar needs_all: False where triggers and groups look only at the fields
+        before ``traits``, so that the rest need not be decoded
     :ivar settings: what the engine itself goes by: ``notify``, ``dry_run``,
         ``mute``, ``rate_limit``
     """
@@ -131,6 +142,7 @@ class Rule:
     labels: tuple[str, ...]
     is_ordered: bool
     make: Callable[[], Trigger]
+    needs_all: bool = True
     settings: Mapping = dataclasses.field(default_factory=dict)
 
     @property

@@ -159,8 +159,26 @@ class TestIndex(unittest.TestCase):
         self.assertIsNone(index.find(key, b"a", no_json))
         self.assertIsNone(index.find(key, b"b", b"no json"))
         self.assertIsNone(index.find(b"other", b"a", b"no json"))
-        with self.assertRaises(ValueError):
-            index.find(key, b"a", no_json.replace(b"vm-8", b"vm-7"))
+
+    def test_one_that_its_anchor_proves_is_not_decoded_either(self):
+        made = rule(1, samples.PROJECT, {"event_type": ["a"],
+                                         "resource_id": ["vm-7"]})
+        event, hits = Index(build([made])).find(
+            samples.PROJECT.encode(), b"a",
+            orjson.dumps(samples.event("a", resource_id="vm-7")))
+        self.assertIsNone(event)
+        self.assertEqual(((made, ("s0",)),), hits)
+
+    def test_the_field_itself_is_read_and_not_one_of_that_name_elsewhere(self):
+        index = Index(build([
+            rule(1, samples.PROJECT, {"resource_id": ["x"]}),
+            rule(2, samples.PROJECT, {"traits": {"host": ["x"]}}),
+            rule(3, samples.PROJECT, {"dimensions": {"shop": ["x"]}})]))
+        for place in ("traits", "dimensions", "payload"):
+            event = samples.event("a", resource_id=None, **{place: {
+                "resource_id": "x", "host": "x", "shop": "x"}})
+            found = {"traits": {"r2"}, "dimensions": {"r3"}}.get(place, set())
+            self.assertEqual(found, set(by_index(index, event)))
 
     def test_many_rules_on_one_value_do_not_crowd_those_on_rare_ones(self):
         crowd = [rule(n, samples.PROJECT, {
