@@ -24,11 +24,10 @@ import uuid
 import orjson
 
 from monasca_events_common import metrics
-from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import firing as firings
+from monasca_events_common.rules import restraint
 from monasca_events_common.rules.firing import Finding
 from monasca_events_common.rules.trigger import Rule
-from monasca_events_common.rules.trigger import seconds
 
 #: Seconds for which a new delivery is this process's before others may take
 #: it.
@@ -124,11 +123,9 @@ class Outbox:
 
     def _hold(self, rule: Rule, finding: Finding, now: float) -> str | None:
         """Return why a firing is only recorded, None when it is delivered."""
-        if rule.settings.get("dry_run"):
-            return "dry_run"
-        for window in rule.settings.get("mute") or ():
-            if _time(window["from"]) <= finding.at < _time(window["until"]):
-                return "muted"
+        held = restraint.hold(rule.settings, finding.at)
+        if held is not None:
+            return held
         limit = rule.settings.get("rate_limit")
         most, span = ((limit["firings"], limit["seconds"]) if limit
                       else (self.conf.max_firings_per_minute, 60.0))
@@ -144,10 +141,3 @@ class Outbox:
     def forget(self, trigger_id: str) -> None:
         """Forget the recent firings of a trigger that changed or is gone."""
         self._recent.pop(trigger_id, None)
-
-
-def _time(text: str) -> float:
-    try:
-        return seconds(text)
-    except Rejected:
-        return float("inf")
