@@ -24,7 +24,6 @@ import time
 
 import elasticsearch
 from oslo_config import cfg
-import orjson
 
 from monasca_events_common.errors import EventsError
 from monasca_events_common.errors import NotFound
@@ -40,6 +39,8 @@ from monasca_events_common.store import elasticsearch_client
 from monasca_events_common.store import elasticsearch_query as translation
 from monasca_events_common.store.elasticsearch_indices import Indices
 from monasca_events_common.store.elasticsearch_indices import Layout
+from monasca_events_common.store.elasticsearch_listing import canonical
+from monasca_events_common.store.elasticsearch_listing import Listing
 from monasca_events_common.store.elasticsearch_write import Writer
 from monasca_events_common.store import Page
 from monasca_events_common.store import periods
@@ -167,24 +168,15 @@ class ElasticsearchStore(Store):
 
     def search(self, project_id, query: Query) -> Page:
         filters = translation.filters(query)
-        after = {} if query.marker is None else {
-            "search_after": translation.unmarked(query.marker)}
         scope = self._scope(project_id)
         with self._using():
             if query.quick and scope is not None:
                 scope = self._newest(project_id, scope)
-            if scope is None:
-                return Page((), None)
-            hits = self._search(
-                scope, filters, size=query.limit + 1,
-                sort=translation.order(query.descending), **after)["hits"]
-        found = [hit["_source"] for hit in hits["hits"][:query.limit]]
-        # The last sort value is the project's part of index names.
-        more = len(hits["hits"]) > query.limit
-        return Page(
-            tuple(_canonical(source) for source in found),
-            translation.marker(found[-1], hits["hits"][query.limit - 1]
-                               ["sort"][-1]) if more else None)
+
+            def ask(further: Sequence[dict], **wanted) -> Sequence[dict]:
+                return () if scope is None else self._search(
+                    scope, [*filters, *further], **wanted)["hits"]["hits"]
+            return Listing(ask, query).page()
 
     def get(self, project_id, event_id: str) -> bytes:
         scope = self._scope(project_id)
@@ -194,7 +186,7 @@ class ElasticsearchStore(Store):
                 size=1)["hits"]["hits"]
         if not hits:
             raise NotFound(f"there is no event {event_id[:64]!r}")
-        return _canonical(hits[0]["_source"])
+        return canonical(hits[0]["_source"])
 
     def aggregate(self, project_id, query: Query, by: str | None,
                   interval: int | None) -> Aggregation:
@@ -351,11 +343,6 @@ class ElasticsearchStore(Store):
                 raise StoreUnavailable(
                     "Elasticsearch removes no events for now")
             removed += done
-
-def _canonical(source: dict) -> bytes:
-    """Return the event's bytes; the order of its keys is the stored one."""
-    source.pop("index", None)
-    return orjson.dumps(source)
 
 
 def _bucket(found: dict, by: str | None) -> Bucket:

@@ -18,6 +18,7 @@ ever come out: no script, no expression, no wildcard, whatever a tenant sends.
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -38,9 +39,24 @@ _FIRST, _PAST = "1970-01-01T00:00:00.000000Z", "2200-01-01T00:00:00.000000Z"
 _NANOS = "strict_date_optional_time_nanos"
 _NOTHING = {"match_none": {}}
 
-# Fields of the order, and of the marker. Across projects two events may share
-# time and id, within one they cannot.
-_ORDER = ("timestamp", "event_id", "index.project")
+# Past every id. Where a text can be this, none beyond it can.
+_LAST = chr(0x10FFFF)
+
+
+class Place(NamedTuple):
+    """Where an event is in the order of a listing; compares as that does.
+
+    Across projects two events may share time and id, within one they cannot.
+    """
+
+    timestamp: str
+    event_id: str
+    project: str
+
+    def past(self, descending: bool) -> "Place":
+        """Return the place behind all events of the same instant."""
+        end = "" if descending else _LAST
+        return Place(self.timestamp, end, end)
 
 
 def filters(query: Query) -> list[dict]:
@@ -64,29 +80,37 @@ def filters(query: Query) -> list[dict]:
 
 
 def order(descending: bool) -> list[dict]:
-    """Return the order of a listing."""
-    way = "desc" if descending else "asc"
-    return [{"timestamp": {"order": way, "format": _NANOS,
-                           "unmapped_type": "date_nanos"}},
-            *({name: {"order": way, "unmapped_type": "keyword"}}
-              for name in _ORDER[1:])]
+    """Return the order of a listing, by time alone."""
+    return [{"timestamp": {"order": _way(descending), "format": _NANOS,
+                           "unmapped_type": "date_nanos"}}]
 
 
-def marker(event: Mapping, project_id: str) -> str:
-    """Return the marker of the page that begins after an event."""
-    return base64.urlsafe_b64encode(orjson.dumps(
-        [event["timestamp"], event["event_id"], project_id])).decode()
+def order_of_ids(descending: bool) -> list[dict]:
+    """Return the order of the events of one instant."""
+    return [{name: {"order": _way(descending), "unmapped_type": "keyword"}}
+            for name in ("event_id", "index.project")]
 
 
-def unmarked(text: str) -> list[str]:
+def instant(timestamp: str) -> dict:
+    """Return the condition of events that happened just then."""
+    return {"range": {"timestamp": {"gte": timestamp, "lte": timestamp,
+                                    "format": _NANOS}}}
+
+
+def marker(place: Place) -> str:
+    """Return the marker of the page that begins after a place."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(place))).decode()
+
+
+def unmarked(text: str) -> Place:
     """Return the place that a marker stands for; raise Rejected."""
     try:
         place = orjson.loads(base64.b64decode(
             text.encode("ascii"), altchars=b"-_", validate=True))
-        if (type(place) is list and len(place) == len(_ORDER)
+        if (type(place) is list and len(place) == len(Place._fields)
                 and all(type(part) is str for part in place)):
             periods.storable(place[0])
-            return place
+            return Place(*place)
     except (ValueError, Rejected):
         pass
     raise Rejected("the marker is not one that this service gave",
@@ -138,6 +162,10 @@ def _group(kind: str, name: str) -> dict:
     literal = "".join(letter if letter.isalnum() or letter == "_"
                       else "\\" + letter for letter in name)
     return {"field": f"index.{kind}s", "include": f"{literal}=.*"}
+
+
+def _way(descending: bool) -> str:
+    return "desc" if descending else "asc"
 
 
 def _field(name: str) -> str:

@@ -50,18 +50,18 @@ class Listing(StoreCase):
         events = [self.named(f"{day}-{number}", timestamp=at(days=day))
                   for day in (0, 35, 70) for number in range(5)]
         self.put(*events, self.named("theirs", project_id=THEIRS))
-        for descending, words in itertools.product(
-                (True, False), ((), ("compute",))):
+        for descending, words, limit in itertools.product(
+                (True, False), ((), ("compute",)), (1, 4, 5)):
             seen, marker = [], None
             while True:
                 page = self.store.search(OURS, Query(
-                    limit=4, marker=marker, descending=descending,
+                    limit=limit, marker=marker, descending=descending,
                     words=words))
                 seen += names(page)
                 marker = page.marker
                 if marker is None:
                     break
-                self.assertEqual(4, len(page.events))
+                self.assertEqual(limit, len(page.events))
             days = [int(name.split("-")[0]) for name in seen]
             self.assertEqual(sorted(days, reverse=descending), days)
             self.assertEqual(15, len(seen))

@@ -27,6 +27,7 @@ from monasca_events_common import errors
 from monasca_events_common.query import Query
 from monasca_events_common.store import ALL
 from monasca_events_common.store.elasticsearch import ElasticsearchStore
+from tests.contract.store import at
 from tests.contract.store import document
 from tests.contract.store import make
 from tests.contract.store import OURS
@@ -47,8 +48,8 @@ class Node(http.server.ThreadingHTTPServer):
         self.script: list = []
         self.bulks: list[list[str]] = []
         self.searches: list[dict] = []
-        self.answer: tuple[int, dict] = (200, {"timed_out": False, "hits": {
-            "hits": []}})
+        self.answer: tuple[int, dict] = found()
+        self.answers: list[tuple[int, dict]] = []
         self.made: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -68,7 +69,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, answer = script(actions)
         elif path.endswith("/_search"):
             node.searches.append(orjson.loads(body))
-            status, answer = node.answer
+            status, answer = node.answers.pop(0) if node.answers \
+                else node.answer
         elif self.command in ("GET", "HEAD"):
             status, answer = 404, {}
         else:
@@ -86,6 +88,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *arguments):
         """Say nothing."""
+
+
+def found(*events: dict) -> tuple[int, dict]:
+    """Return the answer to a search that finds these."""
+    return 200, {"timed_out": False, "hits": {"hits": [
+        {"_source": {**one, "index": {"project": one["project_id"]}}}
+        for one in events]}}
 
 
 def statuses(*each: int, kind: str = "some_exception"):
@@ -246,6 +255,60 @@ class TestSearch(ScriptedCase):
         with self.assertRaises(errors.StoreUnavailable):
             self.open(hosts=["http://127.0.0.1:9"],
                       max_retries=0).search(OURS, Query())
+
+
+class TestListing(ScriptedCase):
+    """Which searches a page takes, and what it makes of them."""
+
+    def page(self, marker: str | None, *answers: list[dict]):
+        self.node.answers = [found(*one) for one in answers]
+        self.node.searches.clear()
+        page = self.store.search(OURS, Query(limit=3, marker=marker))
+        self.assertEqual(len(answers), len(self.node.searches))
+        return [orjson.loads(one)["event_id"] for one in page.events], \
+            page.marker
+
+    def events(self, *seconds: int) -> list[dict]:
+        """Return an event at each of these, with ids in that order."""
+        return [{**make(str(number), timestamp=at(second)),
+                 "event_id": f"e{number}"}
+                for number, second in enumerate(seconds)]
+
+    def test_a_page_of_different_instants_takes_one_search(self):
+        ids, marker = self.page(None, self.events(9, 8, 7, 6))
+        self.assertEqual(["e0", "e1", "e2"], ids)
+        # Nothing is left of the last instant, so the next begins behind it.
+        self.page(marker, self.events(6))
+        self.assertEqual([at(7)], self.node.searches[0]["search_after"])
+
+    def test_events_of_one_instant_are_put_in_the_order_of_ids(self):
+        ids, marker = self.page(None, self.events(9, 9, 8))
+        self.assertEqual((["e1", "e0", "e2"], None), (ids, marker))
+
+    def test_a_page_that_ends_within_an_instant_asks_for_that_by_ids(self):
+        one, *several = self.events(9, 8, 8, 8, 8)
+        ids, marker = self.page(None, [one, *several[:3]],
+                                [several[3], several[2], several[1]])
+        self.assertEqual(["e0", "e4", "e3"], ids)
+        first, second = self.node.searches
+        self.assertEqual(["timestamp"], [name for part in first["sort"]
+                                         for name in part])
+        self.assertEqual(["event_id", "index.project"], [
+            name for part in second["sort"] for name in part])
+        self.assertEqual((4, 3), (first["size"], second["size"]))
+        # The next page begins with the rest of that instant.
+        ids, marker = self.page(marker, [several[1], several[0]],
+                                self.events(7))
+        self.assertEqual((["e2", "e1", "e0"], None), (ids, marker))
+        rest, further = self.node.searches
+        self.assertEqual(["e3", OURS], rest["search_after"])
+        self.assertEqual([at(8)], further["search_after"])
+
+    def test_what_a_purge_took_meanwhile_ends_no_listing(self):
+        before = self.events(9, 8, 8, 8)
+        ids, marker = self.page(None, before, before[1:2], self.events(7, 6))
+        self.assertEqual(["e0", "e1", "e0"], ids)
+        self.assertIsNotNone(marker)
 
 
 class TestOptions(ScriptedCase):
