@@ -111,26 +111,6 @@ def content(rule, key: Mapping, finding: Finding, *, project_id: str,
     return made
 
 
-def hold(settings: Mapping, at: float) -> str | None:
-    """Return why a trigger's firing is not delivered, None where it is.
-
-    How often the trigger fired lately is the engine's to know.
-
-    :param settings: of the :class:`~monasca_events_common.rules.trigger.Rule`
-    :param at: of the firing, seconds since the epoch
-    """
-    if settings.get("dry_run"):
-        return "dry_run"
-    if any(_seconds(span["from"]) <= at < _seconds(span["until"])
-           for span in settings.get("mute") or ()):
-        return "muted"
-    return None
-
-
-def _seconds(text: str) -> float:
-    return events.parse_time(text).timestamp()
-
-
 def format_seconds(at: float) -> str:
     """Return seconds since the epoch as a canonical time."""
     return events.format_time(datetime.datetime.fromtimestamp(

@@ -38,9 +38,14 @@ from monasca_events_common.rules.pattern import Leaf
 from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.rules.trigger import Rule
 
-#: Event types that a tenant's index remembers. Senders choose the types, so
-#: it is bounded; when it is full it is emptied.
+#: Event types that are remembered of one tenant. Senders choose the types, so
+#: it is bounded; when there are more, that tenant's are looked up anew.
 MEMO = 4096
+
+_UNKNOWN = object()
+
+# Stands for every tenant that has no rules of its own.
+_OTHERS = b""
 
 # What separates the parts of canonical bytes. Strings cannot hold these, for
 # their quotes are escaped, and traits and dimensions are flat; so between two
@@ -126,7 +131,7 @@ class Anchor:
 class Bucket:
     """The entries that may want events of one type of one tenant."""
 
-    __slots__ = ("_shallow", "_last", "_deep", "_rest")
+    __slots__ = ("_only", "_shallow", "_last", "_deep", "_rest")
 
     def __init__(self, wanted: Sequence[tuple[Rule, str, Pattern]]) -> None:
         anchors: dict[tuple[str, ...], Anchor] = {}
@@ -147,23 +152,39 @@ class Bucket:
              else self._deep).append(anchor)
         self._shallow = tuple(shallow)
         self._last = max((one.part for one in shallow), default=HEAD)
+        # The usual case in as few objects as can be: with many tenants each
+        # one is a miss of the processor's cache.
+        self._only = None
+        if len(shallow) == 1 and not self._deep and not self._rest \
+                and shallow[0].part != DIMENSIONS:
+            anchor, = shallow
+            self._only = anchor.token, anchor.part, {
+                raw: (None, entries[0].pair)
+                if len(entries) == 1 and entries[0].holds is None
+                else entries for raw, entries in anchor.table.items()}
 
     def find(self, value: bytes) -> Hits | None:
         """Return what the event's bytes meet, None for nothing.
 
         :raises ValueError: they are not JSON
         """
-        found = self._peek(value) if self._shallow else ()
-        if not self._deep and not self._rest:
-            if not found:
+        if self._only is not None:
+            token, part, table = self._only
+            at = value.find(_TRAITS)
+            at = value.find(token, at) if part else value.find(token, 0, at)
+            if at < 0:
                 return None
-            if len(found) == 1:
-                entry, = found
-                if entry.holds is None:
-                    return None, entry.pair
-                event = orjson.loads(value)
-                return (event, entry.pair) if _holds(entry, event, Budget()) \
-                    else None
+            at += len(token)
+            raw = value[at:value.find(b'"', at)]
+            found = table.get(raw)
+            if type(found) is tuple and (
+                    not part or at < value.find(_DIMENSIONS)):
+                return found
+            if found is None and raw[-1:] != b"\\":
+                return None
+        found = self._peek(value) if self._shallow else ()
+        if not found and not self._deep and not self._rest:
+            return None
         event = orjson.loads(value)
         for anchor in self._deep:
             for one in leaves(event, anchor.segments):
@@ -236,13 +257,13 @@ def _holds(entry: Entry, event: Mapping, budget: Budget) -> bool:
 class TenantIndex:
     """The rules that one tenant's events may meet."""
 
-    __slots__ = ("rules", "_exact", "_loose", "_memo")
+    __slots__ = ("rules", "types", "_exact", "_loose")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
+        self.types: list[bytes] = []  # those that the index remembers
         self._exact: dict[str, list[tuple[Rule, str, Pattern]]] = {}
         self._loose: list[tuple[Rule, str, Pattern]] = []
-        self._memo: dict[bytes, Bucket | None] = {}
         for rule in rules:
             for slot, pattern in rule.patterns.items():
                 entry = rule, slot, pattern
@@ -253,19 +274,12 @@ class TenantIndex:
                 else:
                     self._loose.append(entry)
 
-    def bucket(self, event_type: bytes) -> Bucket | None:
+    def bucket(self, event_type: str) -> Bucket | None:
         """Return what may want events of this type, None for nothing."""
-        try:
-            return self._memo[event_type]
-        except KeyError:
-            pass
-        name = event_type.decode(errors="replace")
-        entries = [one for one in (*self._exact.get(name, ()), *self._loose)
-                   if one[2].accepts_type(name)]
-        if len(self._memo) >= MEMO:
-            self._memo.clear()
-        found = self._memo[event_type] = Bucket(entries) if entries else None
-        return found
+        entries = [one for one in (*self._exact.get(event_type, ()),
+                                   *self._loose)
+                   if one[2].accepts_type(event_type)]
+        return Bucket(entries) if entries else None
 
 
 class Index:
@@ -280,15 +294,26 @@ class Index:
         """
         self.shared = tuple(shared)
         same = previous is not None and previous.shared == self.shared
-        self._others = (previous._others if same
-                        else TenantIndex(self.shared))
-        self._tenants: dict[bytes, TenantIndex] = {}
+        self._tenants: dict[bytes, TenantIndex] = {
+            _OTHERS: previous._tenants[_OTHERS] if same
+            else TenantIndex(self.shared)}
         for project_id, own in rules.items():
             both = (*own, *self.shared)
             key = project_id.encode()
             known = previous._tenants.get(key) if previous else None
             self._tenants[key] = (known if known and known.rules == both
                                   else TenantIndex(both))
+        # Event type → key → bucket: of a few types most hold for everyone.
+        self._buckets: dict[bytes, dict[bytes, Bucket | None]] = {}
+        if same:
+            self._take_over(previous)
+
+    def _take_over(self, previous: "Index") -> None:
+        kept = {key for key, tenant in self._tenants.items()
+                if previous._tenants.get(key) is tenant}
+        for event_type, buckets in previous._buckets.items():
+            self._buckets[event_type] = {
+                key: bucket for key, bucket in buckets.items() if key in kept}
 
     def find(self, key: bytes, event_type: bytes, value: bytes
              ) -> Hits | None:
@@ -299,8 +324,33 @@ class Index:
         :param value: its canonical bytes
         :raises ValueError: it might be wanted, but is not JSON
         """
-        bucket = self._tenants.get(key, self._others).bucket(event_type)
+        buckets = self._buckets.get(event_type)
+        bucket = buckets.get(key, _UNKNOWN) if buckets else _UNKNOWN
+        if bucket is _UNKNOWN:
+            bucket = self._bucket(key if key in self._tenants else _OTHERS,
+                                  event_type)
         return None if bucket is None else bucket.find(value)
+
+    def _bucket(self, key: bytes, event_type: bytes) -> Bucket | None:
+        buckets = self._buckets.setdefault(event_type, {})
+        bucket = buckets.get(key, _UNKNOWN)
+        if bucket is not _UNKNOWN:
+            return bucket
+        tenant = self._tenants[key]
+        if len(tenant.types) >= MEMO:
+            for one in tenant.types:
+                self._forget(key, one)
+            tenant.types.clear()
+        tenant.types.append(event_type)
+        bucket = tenant.bucket(event_type.decode(errors="replace"))
+        self._buckets.setdefault(event_type, {})[key] = bucket
+        return bucket
+
+    def _forget(self, key: bytes, event_type: bytes) -> None:
+        buckets = self._buckets[event_type]
+        buckets.pop(key, None)
+        if not buckets:
+            del self._buckets[event_type]
 
 
 def _choose(wanted: Sequence[tuple[Rule, str, Pattern]]
