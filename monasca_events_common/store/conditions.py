@@ -18,7 +18,8 @@ that :func:`monasca_events_common.event.comparable` makes of them, so that a
 driver compares strings only. It knows no driver and does no I/O.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+import collections
 import dataclasses
 import math
 import re
@@ -131,6 +132,17 @@ def readable(encoded: str) -> str:
     bits = bits ^ 1 << 63 if bits >> 63 else bits ^ 0xFFFFFFFFFFFFFFFF
     number, = struct.unpack(">d", struct.pack(">Q", bits))
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def named(ranked: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the groups of a trait by what people read, largest first.
+
+    The number 5 and the text "5" are two values and read alike.
+    """
+    found: collections.Counter = collections.Counter()
+    for encoded, events in ranked:
+        found[readable(encoded)] += events
+    return dict(found.most_common())
 
 
 def _target(field: str) -> tuple[str, str]:

@@ -346,8 +346,6 @@ class ElasticsearchStore(Store):
 
 
 def _bucket(found: dict, by: str | None) -> Bucket:
-    groups = found.get("groups", {}).get("buckets", ())
     start = periods.timestamp(found["key"] * 1000) if "key" in found else None
-    return Bucket(start, found["doc_count"],
-                  {translation.group_name(by, one["key"]): one["doc_count"]
-                   for one in groups})
+    return Bucket(start, found["doc_count"], {} if by is None else
+                  translation.groups(by, found["groups"]["buckets"]))

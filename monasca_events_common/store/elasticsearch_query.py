@@ -139,13 +139,12 @@ def aggregations(by: str | None, interval: int | None) -> dict:
     return {"buckets": histogram}
 
 
-def group_name(by: str, key: str) -> str:
-    """Return what people read of a group's key."""
+def groups(by: str, found: Sequence[Mapping]) -> dict[str, int]:
+    """Return what people read of a bucket's groups, largest first."""
     kind, name = conditions.grouping(by)
-    if kind == FIELD:
-        return key
-    value = key[len(name) + 1:]
-    return conditions.readable(value) if kind == TRAIT else value
+    before = 0 if kind == FIELD else len(name) + 1
+    ranked = [(one["key"][before:], one["doc_count"]) for one in found]
+    return conditions.named(ranked) if kind == TRAIT else dict(ranked)
 
 
 def trait_types(after: Mapping | None) -> dict:

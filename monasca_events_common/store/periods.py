@@ -83,7 +83,10 @@ def storable(timestamp: str) -> int:
 
 def timestamp(since_epoch: int) -> str:
     """Return the canonical text of some microseconds since the epoch."""
-    return format_time(_EPOCH + since_epoch * _MICROSECOND)
+    # What format_time makes of a time without a zone, in a third of the time:
+    # a histogram has hundreds of buckets.
+    return (_EPOCH + since_epoch * _MICROSECOND).isoformat(
+        "T", "microseconds") + "Z"
 
 
 def bounds(moment: str, period: str) -> tuple[str, str]:

@@ -77,11 +77,13 @@ class Counting(StoreCase):
                  self.named("c", traits={"v": 2.5}),
                  self.named("d", traits={"v": "five", "vv": "no"}),
                  self.named("e", traits={"v": at()}),
-                 self.named("f", traits={"v": True}), self.named("g"))
+                 self.named("f", traits={"v": True}), self.named("g"),
+                 self.named("h", traits={"v": "5"}))
         counted = self.store.aggregate(OURS, Query(), "traits.v", None)
-        self.assertEqual({"5": 2, "2.5": 1, "five": 1, at(): 1, "true": 1},
+        self.assertEqual({"5": 3, "2.5": 1, "five": 1, at(): 1, "true": 1},
                          dict(counted.buckets[0].groups))
-        self.assertEqual(7, counted.buckets[0].count)
+        self.assertEqual("5", next(iter(counted.buckets[0].groups)))
+        self.assertEqual(8, counted.buckets[0].count)
 
     def test_events_are_counted_by_a_dimension(self):
         self.put(self.named("a", dimensions={"ra.k*": "1"}),

@@ -32,6 +32,7 @@ from monasca_events_common.query import OPERATORS
 from monasca_events_common.query import Query
 from monasca_events_common.query import Term
 from monasca_events_common.store import conditions
+from monasca_events_common.store import sqlite_count
 from monasca_events_common.store.sqlite import SqliteStore
 from tests.contract.store import at
 from tests.contract.store import document
@@ -214,6 +215,17 @@ class TestFile(SqliteStoreCase):
         self.assertEqual("query_too_costly", caught.exception.code)
         self.assertEqual(1, len(store.search(OURS, Query(limit=1)).events))
 
+    def test_rows_are_counted_once_whatever_is_taken_at_once(self):
+        self.put(*(str(number) for number in range(7)))
+        self.put(*(f"later-{number}" for number in range(5)),
+                 timestamp=at(days=40), event_type="x.y")
+        for query in (Query(), Query(words=["compute"]), Query(words=["no"])):
+            whole = self.store.aggregate(OURS, query, "event_type", 3600)
+            for rows in (1, 2, 6, 7, 12):
+                with mock.patch.object(sqlite_count, "_CHUNK", rows):
+                    self.assertEqual(whole, self.store.aggregate(
+                        OURS, query, "event_type", 3600))
+
     def test_more_groups_than_can_be_counted_are_rejected(self):
         with mock.patch.object(conditions, "MAX_COUNTED", 10):
             self.put(*(str(number) for number in range(11)))
@@ -357,6 +369,8 @@ class TestTerms(SqliteStoreCase):
                     self.assertEqual(["one"], names(store.search(
                         OURS, Query(terms=[Term(field, operator, [value])]))),
                         (field, operator))
+            counted = store.aggregate(OURS, Query(), "resource_id", None)
+            self.assertEqual({value: 1}, dict(counted.buckets[0].groups))
             for word in event.words([value]):
                 self.assertEqual(["one"], names(store.search(
                     OURS, Query(words=[word]))), word)
