@@ -18,7 +18,7 @@ again, SIGTERM lets every worker finish, SIGHUP mutates the options. The loop
 and its clients are made in the worker, never before the fork.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import logging
 import os
 import threading
@@ -41,8 +41,11 @@ class _Worker(cotyledon.Service):
     """One process of a daemon."""
 
     def __init__(self, worker_id: int, conf: config.Configuration,
-                 make: Callable[[config.Configuration], Loop]) -> None:
+                 make: Callable[[config.Configuration], Loop],
+                 first: int = 0) -> None:
+        """:param first: number among the daemon's processes of worker 0"""
         super().__init__(worker_id)
+        self._first = first
         self._conf = conf
         self._make = make
         self._stop = threading.Event()
@@ -52,7 +55,7 @@ class _Worker(cotyledon.Service):
         try:
             metrics.serve(self._conf.metrics,
                           self._conf.prog.removeprefix("monasca-events-"),
-                          self.worker_id)
+                          self._first + self.worker_id)
             self._make(self._conf)(self._stop)
         except Misconfigured as error:
             # The file was right when the daemon started; somebody changed
@@ -79,6 +82,38 @@ class _Worker(cotyledon.Service):
         mutate(self._conf)
 
 
+def together(main: Loop, *beside: Loop) -> Loop:
+    """Return a loop that runs several as one.
+
+    The first one is told to stop first; the others run in threads of their
+    own and go on until it has finished, for it may still hand them something.
+    What one of them raises ends all and is raised.
+    """
+    def run(stop: threading.Event) -> None:
+        after = threading.Event()
+        failures: list[BaseException] = []
+
+        def guarded(loop: Loop) -> None:
+            try:
+                loop(after)
+            except BaseException as error:
+                failures.append(error)
+                stop.set()
+        threads = [threading.Thread(target=guarded, args=(one,), daemon=True)
+                   for one in beside]
+        for one in threads:
+            one.start()
+        try:
+            main(stop)
+        finally:
+            after.set()
+            for one in threads:
+                one.join(GRACE / 2)
+        if failures:
+            raise failures[0]
+    return run
+
+
 def mutate(conf: config.Configuration) -> None:
     """Read the files again; keep every old value when they are wrong."""
     try:
@@ -89,13 +124,18 @@ def mutate(conf: config.Configuration) -> None:
 
 def run(conf: config.Configuration,
         make: Callable[[config.Configuration], Loop],
-        workers: int = 1) -> int:
+        workers: int = 1,
+        beside: Sequence[Callable[[config.Configuration], Loop]] = ()) -> int:
     """Supervise workers until SIGTERM; return the exit status.
 
     :param make: makes the loop, in the worker's process
+    :param beside: make loops of processes of their own, one each
     """
     config.set_up_logging(conf)
     manager = cotyledon.ServiceManager(graceful_shutdown_timeout=GRACE + 5)
     manager.add(_Worker, workers=workers, args=(conf, make))
+    for place, other in enumerate(beside):
+        # Their metrics come behind those of the workers.
+        manager.add(_Worker, args=(conf, other, workers + place))
     manager.run()
     return 0
