@@ -25,7 +25,8 @@ class TestEscape(unittest.TestCase):
                 "\u200f\u2066\ufeff\ud800z")
         found = printable.escape(text)
         self.assertTrue(found.isprintable(), found)
-        self.assertTrue(found.startswith(r"a\u000a2026 forged\u000d\u001b[31m"))
+        self.assertTrue(found.startswith(
+            r"a\u000a2026 forged\u000d\u001b[31m"))
         self.assertTrue(found.endswith("z"))
 
     def test_ordinary_text_stays_as_it_is(self):

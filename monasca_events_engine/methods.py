@@ -1,0 +1,67 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The notification methods of all projects, as the catalog has them now.
+
+The dispatcher asks for one at each delivery, so they are kept in memory and
+follow the catalog's revision.
+"""
+
+import threading
+
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog import Definition
+from monasca_events_common.catalog import METHODS
+from monasca_events_common.catalog import signing
+from monasca_events_common.catalog.secrets import Secrets
+
+
+class Methods:
+    """Follows the catalog. Safe for several threads."""
+
+    def __init__(self, catalog: Catalog, secrets: Secrets) -> None:
+        self._catalog = catalog
+        self._secrets = secrets
+        self._revision = 0
+        self._known: dict[str, Definition] = {}
+        self._refreshing = threading.Lock()
+
+    def refresh(self) -> None:
+        """Take over what has changed; cheap where nothing has.
+
+        :raises Unavailable: the database cannot answer; what is known stays
+        """
+        with self._refreshing:
+            revision = self._catalog.revision()
+            if revision == self._revision:
+                return
+            for one in self._catalog.changes(self._revision, [METHODS]):
+                if one.deleted:
+                    self._known.pop(one.id, None)
+                else:
+                    self._known[one.id] = one
+                revision = max(revision, one.revision)
+            self._revision = revision
+
+    def get(self, method_id: str) -> Definition | None:
+        """Return a method; None where there is none, or not yet."""
+        return self._known.get(method_id)
+
+    def keys(self, method: Definition, now: float) -> tuple[str, ...]:
+        """Return its live signing keys, the newest first.
+
+        :raises Misconfigured: they were encrypted with a key that is gone
+        """
+        if method.secret is None:
+            return ()
+        keys = signing.load_keys(self._secrets.decrypt(method.secret))
+        return tuple(one.text for one in signing.live_keys(keys, now))
