@@ -29,6 +29,9 @@ MAX_SEGMENTS = 21
 #: Characters of a path.
 MAX_LENGTH = 512
 
+#: Fields that hold flat values by name.
+FLAT = frozenset(("traits", "dimensions"))
+
 _DOT = re.compile(r"(?<!\\)\.")
 
 Scalar = str | int | float | bool
@@ -54,6 +57,9 @@ class Path:
                 f"resource_id or traits.size, of at most {MAX_LENGTH} "
                 "characters", code="invalid_path", where=where)
         segments = tuple(one.replace("\\.", ".") for one in _DOT.split(text))
+        if segments[0] in FLAT and len(segments) > 2:
+            # These are flat, and their names may have dots.
+            segments = (segments[0], ".".join(segments[1:]))
         if segments[0] not in events.FIELDS or "" in segments \
                 or len(segments) > MAX_SEGMENTS:
             raise Rejected(
