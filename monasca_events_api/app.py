@@ -27,6 +27,7 @@ import pecan
 
 from monasca_events_api import policies
 from monasca_events_api.controllers import root
+from monasca_events_api.history import History
 from monasca_events_api.identity import Application
 from monasca_events_api.identity import Identity
 from monasca_events_api.middleware.address import Address
@@ -64,6 +65,7 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
     controller = root.RootController(root.Parts(
         conf=conf, bus=bus, store=store, identity=identity,
         database=database, catalog=Catalog(database), secrets=secrets,
+        history=History(database),
         clock=clock, policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.

@@ -18,6 +18,7 @@ Everything that goes wrong inside becomes one form of answer here:
 read ``errors[].code``, which is frozen once shipped.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import http
 import logging
@@ -45,6 +46,8 @@ _BY_CODE = {
     "unsupported_encoding": 415,
     "no_events": 422,
     "nothing_accepted": 422,
+    "invalid_marker": 400,
+    "revision_mismatch": 412,
 }
 
 #: What the answers of others (Pecan, keystonemiddleware) mean, by status.
@@ -75,6 +78,8 @@ class Fault:
     """One answer that says what went wrong.
 
     :ivar rejected: what became of each event, where the request had several
+    :ivar where: path of what is wrong in what was sent
+    :ivar more: further keys of the answer
     """
 
     status: int
@@ -82,13 +87,17 @@ class Fault:
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
     rejected: tuple[dict, ...] = ()
+    where: str | None = None
+    more: Mapping = dataclasses.field(default_factory=dict)
 
     def body(self, request_id: str) -> bytes:
         """Return the JSON of the answer."""
         content = {"message": self.detail, "errors": [
             {"code": self.code, "status": self.status,
              "title": http.HTTPStatus(self.status).phrase,
-             "detail": self.detail, "request_id": request_id}]}
+             "detail": self.detail, "request_id": request_id}], **self.more}
+        if self.where is not None:
+            content["errors"][0]["where"] = self.where
         if self.rejected:
             content["rejected"] = self.rejected
         return orjson.dumps(content)
@@ -115,7 +124,8 @@ def of_error(error: Exception) -> Fault:
         wait = max(1, math.ceil(error.retry_after))
         headers = (("Retry-After", str(wait)),)
     return Fault(status_of(error), error.code, str(error), headers,
-                 tuple(getattr(error, "rejected", ())))
+                 tuple(getattr(error, "rejected", ())), error.where,
+                 getattr(error, "more", {}))
 
 
 def of_foreign(status: int, headers: list[tuple[str, str]]) -> Fault:

@@ -31,6 +31,7 @@ from monasca_events_common.errors import Rejected
 PAGING = ("limit", "marker", "sort", "quick")
 SCOPE = ("all_projects", "project_id")
 
+_SPANS = {"since": "gte:", "until": "lt:"}
 _COMPARISONS = ("gt", "gte", "lt", "lte")
 _TEXT_OPERATORS = ("eq", "ne", "prefix", "exists")
 _NUMBER = re.compile(r"[+-]?\d{1,19}(\.\d{1,19})?([eE][+-]?\d{1,3})?\Z")
@@ -46,13 +47,13 @@ class Request:
     :ivar query: the filters and the page
     :ivar all_projects: of every project
     :ivar project_id: of this project, None for the token's
-    :ivar rest: parameters of the resource's own, each given once
+    :ivar rest: parameters of the resource's own that are given
     """
 
     query: query.Query
     all_projects: bool
     project_id: str | None
-    rest: dict[str, str]
+    rest: dict
 
 
 def split(query_string: str) -> list[tuple[str, str]]:
@@ -123,6 +124,58 @@ def parse_scope(query_string: str, own: Sequence[str] = ()) -> Request:
         if name not in known:
             raise unknown(name)
     return parse_request(query_string, None, paging=False, own=own)
+
+
+def parse_listing(query_string: str, limits, own: Sequence[str] = (),
+                  several: Sequence[str] = ()) -> Request:
+    """Return what is asked of a list of other things than events.
+
+    :param own: names of the resource's own parameters, each given once;
+        with ``timestamp`` among them it, ``since`` and ``until`` narrow the
+        query's time
+    :param several: those that may be repeated; ``rest`` has tuples of them
+    :raises Rejected: a name is unknown or a value makes no sense
+    """
+    known = {*SCOPE, "limit", "marker", *own}
+    spans = _SPANS if "timestamp" in own else {}
+    rest, lists = [], {name: [] for name in several}
+    for name, value in split(query_string):
+        if name in lists:
+            if "\0" in value or len(lists[name]) >= query.MAX_VALUES:
+                raise _wrong(name, "a value too many or a NUL character")
+            lists[name].append(value)
+        elif name in spans:
+            rest.append(("timestamp", spans[name] + value))
+        elif name in known:
+            rest.append((name, value))
+        else:
+            raise unknown(name)
+    found = parse_request(
+        parse.urlencode(rest), limits,
+        own=[name for name in own if name != "timestamp"])
+    return dataclasses.replace(found, rest={
+        **found.rest, **{name: tuple(values)
+                         for name, values in lists.items() if values}})
+
+
+def refuse(query_string: str) -> None:
+    """Raise Rejected where there are parameters at all."""
+    for name, _ in split(query_string):
+        raise unknown(name)
+
+
+def parse_flag(query_string: str, name: str) -> bool:
+    """Return the value of the only parameter there may be, false or true.
+
+    :raises Rejected: there are others, or it is neither
+    """
+    given = split(query_string)
+    for other, _ in given:
+        if other != name:
+            raise unknown(other)
+    if len(given) > 1:
+        raise _wrong(name, "more than one value")
+    return bool(given) and _boolean(name, given[0][1])
 
 
 class _Terms:

@@ -28,6 +28,7 @@ from monasca_events_api import filters
 from monasca_events_api import ingest
 from monasca_events_api import policies
 from monasca_events_api.forms import JSON
+from monasca_events_api.history import History
 from monasca_events_api.identity import Identity
 from monasca_events_api.policies import events as rules
 from monasca_events_common import store as stores
@@ -48,6 +49,7 @@ class Parts:
     database: Database
     catalog: Catalog
     secrets: Secrets
+    history: History
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern
@@ -62,7 +64,8 @@ def methods():
     def index(self, req, resp):
         if req.method == "OPTIONS":
             return webob.Response(status=204, headerlist=[
-                ("Allow", ", ".join(index._pecan["allowed_methods"]))])
+                ("Allow", ", ".join(sorted(
+                    index._pecan["allowed_methods"])))])
         pecan.abort(405)  # Pecan adds Allow
     index._pecan["allowed_methods"].append("OPTIONS")
     return index
@@ -92,6 +95,11 @@ def answer(content, status: int = 200, media_type: str = JSON,
         body=body, status=status,
         headerlist=[("Content-Type", media_type + charset),
                     *(headers or {}).items()])
+
+
+def empty(status: int = 204) -> webob.Response:
+    """Return an answer without a body."""
+    return webob.Response(status=status, headerlist=[])
 
 
 def scope(parts: Parts, req, rule: str, asked: filters.Request,

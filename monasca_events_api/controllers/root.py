@@ -15,9 +15,13 @@
 import pecan
 
 from monasca_events_api.controllers import events
+from monasca_events_api.controllers import firings
+from monasca_events_api.controllers import notification_methods as methods
 from monasca_events_api.controllers import resource
+from monasca_events_api.controllers import triggers
 from monasca_events_api.controllers.resource import Parts
 from monasca_events_api.middleware.faults import ON_PURPOSE
+from monasca_events_common import catalog
 
 __all__ = ("Parts", "RootController")
 
@@ -30,6 +34,10 @@ class VersionController:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.events = events.EventsController(parts)
+        self.triggers = triggers.TriggersController(parts)
+        self.firings = firings.FiringsController(parts)
+        # The hyphen keeps it from being an attribute's usual name.
+        setattr(self, catalog.METHODS, methods.MethodsController(parts))
 
     @resource.reads(index)
     def show(self, req, resp):

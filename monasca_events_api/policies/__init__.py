@@ -25,13 +25,17 @@ from oslo_context import context as oslo_context
 from oslo_policy import policy
 
 from monasca_events_api.policies import events
+from monasca_events_api.policies import firings
+from monasca_events_api.policies import notification_methods
+from monasca_events_api.policies import triggers
 from monasca_events_common.errors import Forbidden
 from monasca_events_common.errors import Misconfigured
 
 
 def list_rules() -> list[policy.RuleDefault]:
     """Return every rule, for the enforcer and for oslopolicy-*-generator."""
-    return list(itertools.chain(events.RULES))
+    return list(itertools.chain(events.RULES, triggers.RULES,
+                                notification_methods.RULES, firings.RULES))
 
 
 class _Enforcer(policy.Enforcer):

@@ -18,6 +18,7 @@ A route without a row fails, so that a new one cannot be forgotten.
 import json
 import time
 import unittest
+import uuid
 
 import pecan.routing
 
@@ -41,6 +42,18 @@ _OTHERS = {NONE: 401, BAD: 401, "NO_ROLE": 403, "READER": 403,
            "MEMBER": 403, "MANAGER": 403, "ADMIN": 200, "SERVICE": 403,
            "FOREIGN_MEMBER": 200}
 _ADMIN = {**_OTHERS, "FOREIGN_MEMBER": 403}
+# Making something is a member's; each makes it in their own project.
+_MAKE = {**_POST, "SERVICE": 403}
+_MADE = {name: 201 if status == 202 else status
+         for name, status in _MAKE.items()}
+# Changing what is PROJECT's: for other tokens it does not exist.
+_DELETE = {**_MAKE, "MEMBER": 204, "MANAGER": 204, "ADMIN": 404,
+           "FOREIGN_MEMBER": 404}
+_CHANGE = {**_MAKE, "MEMBER": 200, "MANAGER": 200, "ADMIN": 404,
+           "FOREIGN_MEMBER": 404}
+_ACT = {**_CHANGE, "MEMBER": 202, "MANAGER": 202}
+# A test of a notification method waits for nothing.
+_TOO_LATE = {**_CHANGE, "MEMBER": 409, "MANAGER": 409}
 
 #: (method, route) → persona → status.
 TABLE = {
@@ -54,6 +67,30 @@ TABLE = {
     ("GET", "/v1.0/events/types"): _READ,
     ("GET", "/v1.0/events/traits"): _READ,
     ("GET", "/v1.0/events/statistics"): _READ,
+    ("GET", "/v1.0/triggers"): _READ,
+    ("POST", "/v1.0/triggers"): _MADE,
+    ("POST", "/v1.0/triggers/test"): _READ,
+    ("GET", "/v1.0/triggers/templates"): _READ,
+    ("GET", "/v1.0/triggers/templates/{template}"): _READ,
+    ("GET", "/v1.0/triggers/{trigger_id}"): _SHOW,
+    ("PATCH", "/v1.0/triggers/{trigger_id}"): _CHANGE,
+    ("DELETE", "/v1.0/triggers/{trigger_id}"): _DELETE,
+    ("GET", "/v1.0/triggers/{trigger_id}/explain"): _SHOW,
+    ("GET", "/v1.0/triggers/{trigger_id}/firings"): _SHOW,
+    ("GET", "/v1.0/triggers/{trigger_id}/firings/{firing_id}"): _SHOW,
+    ("POST", "/v1.0/triggers/{trigger_id}/firings/{firing_id}/redeliver"):
+        _ACT,
+    ("POST", "/v1.0/triggers/{trigger_id}/firings/{firing_id}/cancel"):
+        _TOO_LATE,
+    ("GET", "/v1.0/firings"): _READ,
+    ("GET", "/v1.0/notification-methods"): _READ,
+    ("POST", "/v1.0/notification-methods"): _MADE,
+    ("GET", "/v1.0/notification-methods/{method_id}"): _SHOW,
+    ("PATCH", "/v1.0/notification-methods/{method_id}"): _CHANGE,
+    ("DELETE", "/v1.0/notification-methods/{method_id}"): _DELETE,
+    ("POST", "/v1.0/notification-methods/{method_id}/rotate"): _CHANGE,
+    ("POST", "/v1.0/notification-methods/{method_id}/test"): _ACT,
+    ("GET", "/v1.0/notification-methods/{method_id}/deliveries"): _SHOW,
 }
 
 #: The same where the request names another project.
@@ -66,9 +103,107 @@ VARIANTS = {
     ("GET", "/v1.0/events/types?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/traits?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/statistics?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/triggers?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers/{trigger_id}?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers/{trigger_id}/explain?event_id={event_id}"
+            "&all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers/{trigger_id}/firings?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers/test/firings/{firing_id}?all_projects=true"):
+        _ADMIN,
+    ("GET", "/v1.0/firings?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/firings?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/notification-methods?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/notification-methods?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/notification-methods/{method_id}?all_projects=true"):
+        _ADMIN,
+    ("GET", "/v1.0/notification-methods/{method_id}/deliveries"
+            "?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/{event_id}?all_projects=true"): _ADMIN,
     ("POST", "/v1.0/events?project_id={project}"): _DELEGATE,
 }
+
+
+_TRIGGER = {"kind": "match", "pattern": {"event_type": ["matrix"]}}
+
+#: (method, route) → what is sent; the names are made unique.
+BODIES = {
+    ("POST", "/v1.0/events"): {"events": [{"event_type": "matrix"}]},
+    ("POST", "/v1.0/triggers"): {"name": "{name}", **_TRIGGER},
+    ("POST", "/v1.0/triggers/test"): {
+        "trigger": _TRIGGER, "event": {"event_type": "matrix"}},
+    ("PATCH", "/v1.0/triggers/{trigger_id}"): {"enabled": False},
+    ("POST", "/v1.0/notification-methods"): {
+        "name": "{name}", "type": "webhook",
+        "address": "https://hooks.example.org/"},
+    ("PATCH", "/v1.0/notification-methods/{method_id}"): {
+        "address": "https://hooks.example.org:8443/"},
+}
+
+#: Firings that the tests have are those of a test, see Things.
+PATHS = {"/v1.0/triggers/{trigger_id}/firings/{firing_id}":
+         "/v1.0/triggers/test/firings/{firing_id}"}
+
+#: Parameters that a route does not do without.
+QUERIES = {"/v1.0/triggers/{trigger_id}/explain": "event_id={event_id}"}
+
+
+class Things:
+    """What a route needs to be there: PROJECT's, new for each request."""
+
+    def __init__(self, client, event_id: str) -> None:
+        self._client = client
+        self._made: list[tuple[str, str]] = []
+        self.values = {"event_id": event_id, "template": "instance-create",
+                       "foreign": service.value("FOREIGN_PROJECT"),
+                       "project": service.value("PROJECT")}
+
+    def prepare(self, route: str) -> None:
+        """Make what the names in braces of a route stand for."""
+        if "{trigger_id}" in route:
+            self.values["trigger_id"] = self._post("triggers")
+        if "{method_id}" in route or "{firing_id}" in route:
+            self.values["method_id"] = self._post("notification-methods")
+        if "{firing_id}" in route:
+            self.values["firing_id"] = self._client.post(
+                "/v1.0/notification-methods/"
+                f"{self.values['method_id']}/test",
+                headers=service.token("MEMBER")).json()["firing_id"]
+
+    def _post(self, name: str) -> str:
+        made = self._client.post(
+            f"/v1.0/{name}", headers=service.token("MEMBER"),
+            json=unique(BODIES["POST", f"/v1.0/{name}"]))
+        if made.status_code != 201:
+            raise AssertionError(made.text)
+        self.note(made, "MEMBER")
+        return made.json()["id"]
+
+    def note(self, answer, persona: str) -> None:
+        """Remember to delete what a request made."""
+        if answer.status_code == 201:
+            self._made.append((answer.headers["location"], persona))
+
+    def clean(self) -> None:
+        """Delete what was made, lest a quota is used up."""
+        for address, persona in self._made:
+            self._client.delete(address, headers=service.token(persona))
+
+
+def address(route: str, values: dict[str, str]) -> str:
+    """Return the address of a route with what its names stand for."""
+    path = route
+    for known, other in PATHS.items():
+        path = path.replace(known, other)
+    if route in QUERIES:
+        path += "?" + QUERIES[route]
+    return path.format(**values)
+
+
+def unique(content):
+    """Return a body with a name of its own."""
+    return json.loads(json.dumps(content).replace(
+        "{name}", uuid.uuid4().hex))
 
 
 def routes(controller, path: str = "") -> set[tuple[str, str]]:
@@ -90,8 +225,18 @@ def all_routes(service_root) -> set[tuple[str, str]]:
     version, _ = pecan.routing.handle_lookup_traversal(
         service_root._lookup, ["v1.0"])
     found |= routes(version, "/v1.0")
-    item, _ = version.events._lookup("some-id")
-    return found | routes(item, "/v1.0/events/{event_id}")
+    for collection, path, name in (
+            (version.events, "/v1.0/events", "event_id"),
+            (version.triggers, "/v1.0/triggers", "trigger_id"),
+            (version.triggers.templates, "/v1.0/triggers/templates",
+             "template"),
+            (version.triggers._lookup("some-id")[0].firings,
+             "/v1.0/triggers/{trigger_id}/firings", "firing_id"),
+            (getattr(version, "notification-methods"),
+             "/v1.0/notification-methods", "method_id")):
+        item, _ = collection._lookup("some-id")
+        found |= routes(item, f"{path}/{{{name}}}")
+    return found
 
 
 class MatrixTest(unittest.TestCase):
@@ -121,18 +266,20 @@ class MatrixTest(unittest.TestCase):
             raise AssertionError("the event did not arrive in the store")
 
     def call(self, method, route, persona):
-        path = route.format(event_id=self.event_id,
-                            foreign=service.value("FOREIGN_PROJECT"),
-                            project=service.value("PROJECT"))
+        things = Things(self.client, self.event_id)
+        things.prepare(route)
         headers = {"Content-Type": "application/json"}
         if persona == BAD:
             headers["X-Auth-Token"] = "gAAAAABexpired"
         elif persona != NONE:
             headers.update(service.token(persona))
-        body = (json.dumps({"events": [{"event_type": "matrix"}]})
-                if method == "POST" else None)
-        return self.client.request(method, path, headers=headers,
-                                   content=body)
+        body = BODIES.get((method, route.partition("?")[0]))
+        answer = self.client.request(
+            method, address(route, things.values), headers=headers,
+            content=None if body is None else json.dumps(unique(body)))
+        things.note(answer, persona)
+        things.clean()
+        return answer
 
     def test_every_route_answers_every_persona_as_the_table_says(self):
         for (method, route), expected in {**TABLE, **VARIANTS}.items():
@@ -144,8 +291,9 @@ class MatrixTest(unittest.TestCase):
                                      answer.text)
                     self.assertRegex(
                         answer.headers["x-openstack-request-id"], "^req-")
-                    self.assertEqual("application/json",
-                                     answer.headers["content-type"])
+                    if answer.status_code != 204:
+                        self.assertEqual("application/json",
+                                         answer.headers["content-type"])
 
     def test_no_route_lacks_a_row(self):
         if self.service is None:
@@ -155,17 +303,36 @@ class MatrixTest(unittest.TestCase):
             store=self.service.parts.store,
             identity=self.service.parts.identity,
             database=self.service.parts.database, catalog=None,
-            secrets=self.service.parts.secrets, clock=app.utc_now,
+            secrets=self.service.parts.secrets, history=None,
+            clock=app.utc_now,
             policy=None, project_id=None)))
         self.assertEqual(set(TABLE), found)
 
-    def test_anothers_event_and_none_are_answered_alike(self):
+    def test_what_is_anothers_and_what_is_not_are_answered_alike(self):
         none = "00000000-0000-0000-0000-000000000000"
-        answers = [self.client.get(
-            f"/v1.0/events/{event_id}",
-            headers=service.token("FOREIGN_MEMBER"))
-            for event_id in (self.event_id, none)]
-        said = [answer.json()["message"] for answer in answers]
-        self.assertEqual(said[0].replace(self.event_id, "ID"),
-                         said[1].replace(none, "ID"))
-        self.assertEqual([404, 404], [a.status_code for a in answers])
+        for method, route in TABLE:
+            named = route.count("{")
+            if not named or "{template}" in route:
+                continue
+            things = Things(self.client, self.event_id)
+            things.prepare(route)
+            real = dict(things.values)
+            false = {name: none if name.endswith("_id") else value
+                     for name, value in real.items()}
+            false["event_id"] = real["event_id"]
+            if route.startswith("/v1.0/events/"):
+                false["event_id"] = none
+            answers = []
+            for values in (real, false):
+                answer = self.client.request(
+                    method, address(route, values),
+                    json=BODIES.get((method, route)),
+                    headers=service.token("FOREIGN_MEMBER"))
+                text = answer.json()["message"]
+                for value in values.values():
+                    text = text.replace(value, "ID")
+                answers.append((answer.status_code, text))
+            things.clean()
+            with self.subTest(method=method, route=route):
+                self.assertEqual(404, answers[0][0])
+                self.assertEqual(*answers)

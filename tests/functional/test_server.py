@@ -30,6 +30,7 @@ import prometheus_client
 
 from monasca_events_api import command
 from monasca_events_api import server
+from monasca_events_common import database
 from tests.functional import service
 
 
@@ -310,6 +311,31 @@ class OutageTest(unittest.TestCase):
             after - then for after, then in zip(_counted(), before,
                                                 strict=True))
         self.assertEqual((3, 1, 2), (received, passed, rejected))
+
+    def test_without_the_database_only_its_resources_are_503(self):
+        """What needs no definition goes on."""
+        away = database.Database(f"sqlite:///{self.parts.folder}")
+        self.addCleanup(away.close)
+        client = service.client(service.make_application(
+            self.parts, database=away))
+        for path in ("triggers", "notification-methods", "firings",
+                     "triggers/x", "triggers/x/firings"):
+            answer = client.get(f"/v1.0/{path}",
+                                headers=service.token("READER"))
+            self.assertEqual(503, answer.status_code, answer.text)
+            self.assertEqual("database_unavailable",
+                             answer.json()["errors"][0]["code"])
+            self.assertIn("retry-after", answer.headers)
+        answer = client.post(
+            "/v1.0/triggers", headers=service.token("MEMBER"),
+            json={"template": "instance-create"})
+        self.assertEqual(503, answer.status_code, answer.text)
+        self.assertEqual(202, self.post(client).status_code)
+        self.assertEqual(200, client.get(
+            "/v1.0/events", headers=service.token("READER")).status_code)
+        self.assertEqual(200, client.get(
+            "/v1.0/triggers/templates",
+            headers=service.token("READER")).status_code)
 
     def test_without_an_identity_middleware_nobody_is_let_in(self):
         """S3"""
