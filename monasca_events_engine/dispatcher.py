@@ -146,23 +146,35 @@ class Dispatcher:
 
         Returns at once. To be called after the commit, from any thread. Rows
         that wait for their time, or are nobody's, are found in the database
-        when they are due; so is what comes while this one stops.
+        when they are due; what comes while this one stops is given back.
 
         :param deliveries: rows of the table, those of these firings
         :param firings: rows of the table
         """
         now = self._clock()
         contents = {row["firing_id"]: row["content"] for row in firings}
-        for row in deliveries:
-            if row["status"] != retry.PENDING \
-                    or row["lease_owner"] != self.owner \
-                    or row["lease_until"] <= now:
-                continue
+        ours = [row for row in deliveries if row["status"] == retry.PENDING
+                and row["lease_owner"] == self.owner
+                and row["lease_until"] > now]
+        if self.is_stopping:
+            self._give_back(ours)
+            return
+        for row in ours:
             entry = Entry(*(row[name] for name in FIELDS),
                           content=contents[row["firing_id"]])
             self._held[entry.delivery_id] = entry
             self._file(entry)
         self._signal.set()
+
+    def _give_back(self, rows: Sequence[Mapping]) -> None:
+        try:
+            self._deliveries.settle(
+                [], [(row["delivery_id"], None) for row in rows],
+                self._clock())
+        except Unavailable as error:
+            # Their leases end by themselves.
+            LOG.info("%d deliveries are left to their leases: %s",
+                     len(rows), error)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, then finish what is being executed."""

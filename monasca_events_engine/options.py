@@ -16,8 +16,13 @@ from oslo_config import cfg
 
 from monasca_events_common import database
 from monasca_events_common import deadletters
+from monasca_events_common import plugins
 from monasca_events_common import stream
 from monasca_events_common.catalog import secrets
+from monasca_events_engine import actions
+from monasca_events_engine import dispatcher
+from monasca_events_engine import history
+from monasca_events_engine import retry
 
 OPTS = [
     cfg.IntOpt("workers", default=1, min=1,
@@ -70,6 +75,14 @@ OPTS = [
 ]
 
 
+# What is done with firings; each action registers a group of its own.
+_DELIVERING = [(module.GROUP, list(module.OPTS))
+               for module in (dispatcher, retry, history, actions)]
+
+_ACTIONS = ("webhook:Webhook", "email:Email", "log:LogLine",
+            "event:DerivedEvent", "monasca_notification:MonascaNotification")
+
+
 def groups() -> list[tuple[str, list]]:
     """Return (group, options) of everything that the engine reads."""
     return [("engine", [*OPTS, *(
@@ -77,7 +90,7 @@ def groups() -> list[tuple[str, list]]:
                 _IN_FLIGHT]),
             (database.GROUP, list(database.OPTS)),
             (secrets.GROUP, list(secrets.OPTS)),
-            (deadletters.GROUP, list(deadletters.OPTS))]
+            (deadletters.GROUP, list(deadletters.OPTS)), *_DELIVERING]
 
 
 # Batches change one state, so there is one at a time.
@@ -88,4 +101,8 @@ _IN_FLIGHT = cfg.IntOpt("in_flight", default=1, min=1, max=1,
 
 def list_opts() -> list[tuple[str, list]]:
     """Options for oslo-config-generator; the kernel lists its own."""
-    return groups()[:1]
+    found = [*groups()[:1], *_DELIVERING]
+    for spelling in _ACTIONS:
+        cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
+        found.append((cls.GROUP, list(cls.OPTS)))
+    return found

@@ -29,6 +29,7 @@ from monasca_events_agent import options as agent_options
 from monasca_events_api import options as api_options
 from monasca_events_api import policies
 from monasca_events_common import config
+from monasca_events_engine import options as engine_options
 from monasca_events_persister import options as persister_options
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -40,7 +41,8 @@ FOREIGN = ("DEFAULT", "api_auth", "keystone_authtoken", "oslo_policy")
 #: Roles whose plug-ins an operator names.
 NAMESPACES = ("monasca_events.bus", "monasca_events.store",
               "monasca_events.sources", "monasca_events.replayers",
-              "monasca_events.identity", "oslo.messaging.notify.drivers")
+              "monasca_events.identity", "monasca_events.actions",
+              "oslo.messaging.notify.drivers")
 
 #: Commands that a person types, rather than a supervisor.
 TYPED = ("monasca-events-dead-letters", "monasca-events-generate",
@@ -64,7 +66,7 @@ def options() -> list[tuple[str, cfg.Opt]]:
     """Return every (group, option) of ours."""
     return [(group, opt)
             for module in (config, api_options, agent_options,
-                           persister_options)
+                           persister_options, engine_options)
             for group, opts in module.list_opts() for opt in opts]
 
 
