@@ -37,6 +37,7 @@ from monasca_events_api.middleware.headers import Headers
 from monasca_events_api.middleware.request_id import RequestId
 from monasca_events_common.bus import Bus
 from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog.jobs import Jobs
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
 from monasca_events_common.errors import Misconfigured
@@ -65,7 +66,7 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
     controller = root.RootController(root.Parts(
         conf=conf, bus=bus, store=store, identity=identity,
         database=database, catalog=Catalog(database), secrets=secrets,
-        history=History(database),
+        history=History(database), jobs=Jobs(database),
         clock=clock, policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.

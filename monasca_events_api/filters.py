@@ -169,13 +169,33 @@ def parse_flag(query_string: str, name: str) -> bool:
 
     :raises Rejected: there are others, or it is neither
     """
+    value = _only(query_string, name)
+    return value is not None and _boolean(name, value)
+
+
+def parse_seconds(query_string: str, name: str, default: float,
+                  most: float) -> float:
+    """Return the value of the only parameter there may be, in seconds.
+
+    :raises Rejected: there are others, or it is no number up to ``most``
+    """
+    value = _only(query_string, name)
+    if value is None:
+        return default
+    if not _NUMBER.match(value) or not 0 <= float(value) <= most:
+        raise _wrong(name, f"no number of seconds from 0 to {most:g}")
+    return float(value)
+
+
+def _only(query_string: str, name: str) -> str | None:
+    """Return the value of a parameter beside which there is none."""
     given = split(query_string)
     for other, _ in given:
         if other != name:
             raise unknown(other)
     if len(given) > 1:
         raise _wrong(name, "more than one value")
-    return bool(given) and _boolean(name, given[0][1])
+    return given[0][1] if given else None
 
 
 class _Terms:

@@ -77,7 +77,9 @@ class Outbox:
         owner_project = rule.project_id or self.conf.operator_project_id \
             or project_id
         labels = key if rule.project_id else {"project_id": project_id, **key}
-        hold = self._hold(rule, finding, now)
+        hold = self.hold(rule, finding, now)
+        if hold == "limited":
+            metrics.LIMITED.labels("firings").inc()
         content = firings.content(
             rule, labels, finding, project_id=owner_project,
             subject_project_id=project_id, hold=hold)
@@ -121,7 +123,7 @@ class Outbox:
             "lease_until": 0.0 if waits or hold else now + LEASE,
             "last_error": None, "result": None, "updated_at": now}
 
-    def _hold(self, rule: Rule, finding: Finding, now: float) -> str | None:
+    def hold(self, rule: Rule, finding: Finding, now: float) -> str | None:
         """Return why a firing is only recorded, None when it is delivered."""
         held = restraint.hold(rule.settings, finding.at)
         if held is not None:
@@ -133,7 +135,6 @@ class Outbox:
         while recent and recent[0] <= now - span:
             recent.popleft()
         if len(recent) >= most:
-            metrics.LIMITED.labels("firings").inc()
             return "limited"
         recent.append(now)
         return None

@@ -34,6 +34,7 @@ from monasca_events_api.policies import events as rules
 from monasca_events_common import store as stores
 from monasca_events_common.bus import Bus
 from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog.jobs import Jobs
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
 
@@ -50,6 +51,7 @@ class Parts:
     catalog: Catalog
     secrets: Secrets
     history: History
+    jobs: Jobs
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern

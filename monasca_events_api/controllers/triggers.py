@@ -20,6 +20,7 @@ import pecan
 
 from monasca_events_api import context
 from monasca_events_api import filters
+from monasca_events_api.controllers import backtests
 from monasca_events_api.controllers import definitions
 from monasca_events_api.controllers import firings
 from monasca_events_api.controllers import resource
@@ -143,6 +144,7 @@ class TriggersController(definitions.DefinitionsController):
         super().__init__(kind)
         self.templates = TemplatesController(parts)
         self.test = trials.TestController(kind)
+        self.backtest = backtests.BacktestsController(kind)
 
     def _find(self, definition_id: str) -> "TriggerController":
         return TriggerController(self._kind, definition_id)

@@ -51,6 +51,9 @@ _DELETE = {**_MAKE, "MEMBER": 204, "MANAGER": 204, "ADMIN": 404,
            "FOREIGN_MEMBER": 404}
 _CHANGE = {**_MAKE, "MEMBER": 200, "MANAGER": 200, "ADMIN": 404,
            "FOREIGN_MEMBER": 404}
+# Waited for or not, depending on how busy the worker is.
+_BEGIN = {name: (200, 202) if status == 202 else status
+          for name, status in _MAKE.items()}
 _ACT = {**_CHANGE, "MEMBER": 202, "MANAGER": 202}
 # A test of a notification method waits for nothing.
 _TOO_LATE = {**_CHANGE, "MEMBER": 409, "MANAGER": 409}
@@ -70,6 +73,9 @@ TABLE = {
     ("GET", "/v1.0/triggers"): _READ,
     ("POST", "/v1.0/triggers"): _MADE,
     ("POST", "/v1.0/triggers/test"): _READ,
+    ("POST", "/v1.0/triggers/backtest"): _BEGIN,
+    ("GET", "/v1.0/triggers/backtest/{job_id}"): _SHOW,
+    ("DELETE", "/v1.0/triggers/backtest/{job_id}"): _DELETE,
     ("GET", "/v1.0/triggers/templates"): _READ,
     ("GET", "/v1.0/triggers/templates/{template}"): _READ,
     ("GET", "/v1.0/triggers/{trigger_id}"): _SHOW,
@@ -106,6 +112,7 @@ VARIANTS = {
     ("GET", "/v1.0/triggers?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/triggers?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/triggers/{trigger_id}?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/triggers/backtest/{job_id}?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/triggers/{trigger_id}/explain?event_id={event_id}"
             "&all_projects=true"): _ADMIN,
     ("GET", "/v1.0/triggers/{trigger_id}/firings?all_projects=true"): _ADMIN,
@@ -133,6 +140,7 @@ BODIES = {
     ("POST", "/v1.0/triggers/test"): {
         "trigger": _TRIGGER, "event": {"event_type": "matrix"}},
     ("PATCH", "/v1.0/triggers/{trigger_id}"): {"enabled": False},
+    ("POST", "/v1.0/triggers/backtest"): {"trigger": _TRIGGER},
     ("POST", "/v1.0/notification-methods"): {
         "name": "{name}", "type": "webhook",
         "address": "https://hooks.example.org/"},
@@ -145,7 +153,8 @@ PATHS = {"/v1.0/triggers/{trigger_id}/firings/{firing_id}":
          "/v1.0/triggers/test/firings/{firing_id}"}
 
 #: Parameters that a route does not do without.
-QUERIES = {"/v1.0/triggers/{trigger_id}/explain": "event_id={event_id}"}
+QUERIES = {"/v1.0/triggers/{trigger_id}/explain": "event_id={event_id}",
+           "/v1.0/triggers/backtest": "wait=0"}
 
 
 class Things:
@@ -162,6 +171,8 @@ class Things:
         """Make what the names in braces of a route stand for."""
         if "{trigger_id}" in route:
             self.values["trigger_id"] = self._post("triggers")
+        if "{job_id}" in route:
+            self.values["job_id"] = self._post("triggers/backtest")
         if "{method_id}" in route or "{firing_id}" in route:
             self.values["method_id"] = self._post("notification-methods")
         if "{firing_id}" in route:
@@ -171,23 +182,27 @@ class Things:
                 headers=service.token("MEMBER")).json()["firing_id"]
 
     def _post(self, name: str) -> str:
+        route = f"/v1.0/{name}"
         made = self._client.post(
-            f"/v1.0/{name}", headers=service.token("MEMBER"),
-            json=unique(BODIES["POST", f"/v1.0/{name}"]))
-        if made.status_code != 201:
+            address(route, self.values), headers=service.token("MEMBER"),
+            json=unique(BODIES["POST", route]))
+        if not made.is_success:
             raise AssertionError(made.text)
         self.note(made, "MEMBER")
         return made.json()["id"]
 
     def note(self, answer, persona: str) -> None:
         """Remember to delete what a request made."""
-        if answer.status_code == 201:
-            self._made.append((answer.headers["location"], persona))
+        if answer.request.method == "POST" and answer.is_success \
+                and "id" in answer.json():
+            self._made.append((answer.json()["links"][0]["href"], persona))
 
     def clean(self) -> None:
         """Delete what was made, lest a quota is used up."""
         for address, persona in self._made:
-            self._client.delete(address, headers=service.token(persona))
+            # Once cancels a back-test that is under way, twice forgets it.
+            for _ in range(2):
+                self._client.delete(address, headers=service.token(persona))
 
 
 def address(route: str, values: dict[str, str]) -> str:
@@ -232,6 +247,7 @@ def all_routes(service_root) -> set[tuple[str, str]]:
              "template"),
             (version.triggers._lookup("some-id")[0].firings,
              "/v1.0/triggers/{trigger_id}/firings", "firing_id"),
+            (version.triggers.backtest, "/v1.0/triggers/backtest", "job_id"),
             (getattr(version, "notification-methods"),
              "/v1.0/notification-methods", "method_id")):
         item, _ = collection._lookup("some-id")
@@ -287,8 +303,9 @@ class MatrixTest(unittest.TestCase):
                 with self.subTest(method=method, route=route,
                                   persona=persona):
                     answer = self.call(method, route, persona)
-                    self.assertEqual(expected[persona], answer.status_code,
-                                     answer.text)
+                    wanted = expected[persona]
+                    self.assertIn(answer.status_code, wanted if type(wanted)
+                                  is tuple else (wanted,), answer.text)
                     self.assertRegex(
                         answer.headers["x-openstack-request-id"], "^req-")
                     if answer.status_code != 204:
@@ -303,7 +320,7 @@ class MatrixTest(unittest.TestCase):
             store=self.service.parts.store,
             identity=self.service.parts.identity,
             database=self.service.parts.database, catalog=None,
-            secrets=self.service.parts.secrets, history=None,
+            secrets=self.service.parts.secrets, history=None, jobs=None,
             clock=app.utc_now,
             policy=None, project_id=None)))
         self.assertEqual(set(TABLE), found)
