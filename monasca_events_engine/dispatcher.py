@@ -241,6 +241,9 @@ class Dispatcher:
                         entry.delivery_id, entry.project_id,
                         self._label(entry.action), outcome.error)
         self._outcomes.append(outcome)
+        if len(self._outcomes) > MAX_UNWRITTEN:
+            # Until the next group is written.
+            self._may_send.clear()
         self._signal.set()
 
     def _label(self, action: str) -> str:
@@ -374,8 +377,6 @@ class Dispatcher:
         """Write all outcomes that there are, in one transaction."""
         outcomes = list(self._outcomes)
         postponed = list(self._postponed)
-        if len(outcomes) > MAX_UNWRITTEN:
-            self._may_send.clear()
         self._deliveries.settle(outcomes, postponed, self._clock())
         self._may_send.set()
         for one in outcomes:

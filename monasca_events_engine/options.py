@@ -19,6 +19,7 @@ from monasca_events_common import deadletters
 from monasca_events_common import plugins
 from monasca_events_common import stream
 from monasca_events_common.catalog import secrets
+from monasca_events_common.catalog import targets
 from monasca_events_engine import actions
 from monasca_events_engine import dispatcher
 from monasca_events_engine import history
@@ -104,5 +105,6 @@ def list_opts() -> list[tuple[str, list]]:
     found = [*groups()[:1], *_DELIVERING]
     for spelling in _ACTIONS:
         cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
-        found.append((cls.GROUP, list(cls.OPTS)))
+        found.append((cls.GROUP, [opt for opt in cls.OPTS
+                                  if opt not in targets.OPTS]))
     return found
