@@ -111,7 +111,7 @@ class Engine(Handler):
             self._groups.horizon = self._loaded_until
             self._drop_strangers(partitions)
             for deadline, wanted in self._checkpoint.deadlines(
-                    partitions, float("-inf"), self._loaded_until):
+                    partitions, 0.0, self._loaded_until):
                 self._groups.wake(deadline, wanted)
             self._measures.load(partitions,
                                 self._checkpoint.totals(partitions))

@@ -14,7 +14,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 import json
-import pathlib
 import uuid
 
 import sqlalchemy as sa
@@ -49,8 +48,10 @@ class EngineSite:
     :ivar handed: deliveries that were handed over
     """
 
-    def __init__(self, folder: str | pathlib.Path, **conf) -> None:
-        self.database = Database(f"sqlite:///{folder}/engine.db")
+    def __init__(self, where: str, **conf) -> None:
+        """:param where: URL of an empty database, or a folder"""
+        self.database = Database(where if "://" in where else
+                                 f"sqlite:///{where}/engine.db")
         self.database.upgrade()
         self.catalog = Catalog(self.database)
         self.now = 0.0

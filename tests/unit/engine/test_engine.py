@@ -42,10 +42,14 @@ class EngineCase(unittest.TestCase):
     conf: dict = {}
 
     def setUp(self):
+        self.site = EngineSite(self.make_database(), **self.conf)
+        self.addCleanup(self.site.database.close)
+
+    def make_database(self) -> str:
+        """Return the URL of an empty database; others override it."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.site = EngineSite(folder.name, **self.conf)
-        self.addCleanup(self.site.database.close)
+        return f"sqlite:///{folder.name}/engine.db"
 
 
 class TestMatch(EngineCase):
