@@ -29,8 +29,8 @@ from monasca_events_standalone import demo
 from monasca_events_standalone.layout import Layout
 from monasca_events_standalone.supervisor import Supervisor
 
-DESCRIPTION = """Start the API, the persister and the agent on this machine,
-on SQLite files, with no other server. Stops with Ctrl-C."""
+DESCRIPTION = """Start the API, the persister, the engine and the agent on this
+machine, on SQLite files, with no other server. Stops with Ctrl-C."""
 
 EPILOG = """Examples:
   monasca-events-standalone --demo
@@ -160,8 +160,8 @@ def _start(layout: Layout, supervisor: Supervisor,
     cast = _cast(layout)
     # Only now is there a token for the agent: the API makes them.
     layout.configure(cast.service_token, cast.operator_project)
-    supervisor.start("persister",
-                     [_program("monasca-events-persister"), *files])
+    for name in ("persister", "engine"):
+        supervisor.start(name, [_program(f"monasca-events-{name}"), *files])
     supervisor.start("agent", [_program("monasca-events-agent"), *files])
     return cast
 

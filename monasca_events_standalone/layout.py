@@ -46,7 +46,7 @@ host = 127.0.0.1
 port = {port}
 
 [metrics]
-ports = api:{api_metrics},persister:{persister_metrics},agent:{agent_metrics}
+ports = {metrics}
 
 [identity]
 driver = local
@@ -76,6 +76,9 @@ token = {token}
 
 [persister]
 batch_wait = 0.05
+
+[engine]
+operator_project_id = {operator}
 """
 
 
@@ -113,7 +116,7 @@ class Layout:
     def metrics_ports(self) -> dict[str, int]:
         """Return service → port of its metrics, next to the API's port."""
         return {"api": self.port + 1, "persister": self.port + 2,
-                "agent": self.port + 3}
+                "agent": self.port + 3, "engine": self.port + 4}
 
     def prepare(self) -> None:
         """Make the directories and what is read from outside.
@@ -156,8 +159,8 @@ class Layout:
         """
         text = TEMPLATE.format(
             state=self.root, port=self.port, token=token, operator=operator,
-            **{f"{name}_metrics": port
-               for name, port in self.metrics_ports.items()})
+            metrics=",".join(f"{name}:{port}" for name, port
+                             in self.metrics_ports.items()))
         new = self.config.with_suffix(".new")
         with open(new, "w", encoding="utf-8", opener=_private) as file:
             file.write(text)

@@ -188,8 +188,8 @@ def bare(site: Site, count: int) -> float:
 
 def judged(database: Database) -> int:
     with database.read() as connection:
-        return connection.scalar(sa.select(sa.func.sum(
-            POSITIONS.c.judged))) or 0
+        return int(connection.scalar(sa.select(sa.func.sum(
+            POSITIONS.c.judged))) or 0)
 
 
 def counted(database: Database, table: sa.Table, *where) -> int:
