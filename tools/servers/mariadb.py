@@ -88,7 +88,9 @@ def filling(instance: Instance, url: str) -> Iterator[bool]:
         yield False
         return
     mark.unlink(missing_ok=True)
-    execute(server, f"CREATE OR REPLACE DATABASE {database}")
+    # Tables that refer to each other are dropped in any order.
+    execute(server, "SET foreign_key_checks = 0; "
+            f"CREATE OR REPLACE DATABASE {database}")
     yield True
     mark.touch()
 
