@@ -101,7 +101,7 @@ class Rehearsal:
         for value in values:
             found = find(key, _type(value), value)
             if found is not None:
-                event = orjson.loads(value)
+                event = found[0] or orjson.loads(value)
                 hits.append((event["timestamp"], event["event_id"], event,
                              found[1][0][1]))
         hits.sort(key=lambda hit: hit[:2])
@@ -124,8 +124,9 @@ class Rehearsal:
             for one in self._instance.observe(event, slots):
                 self._record(rule.key(event, slots[0]), one)
             return
-        # What happens at a deadline itself is in time.
-        self._advance(math.nextafter(seconds(stamp), -math.inf))
+        if self._groups.next_deadline() is not None:
+            # What happens at a deadline itself is in time.
+            self._advance(math.nextafter(seconds(stamp), -math.inf))
         for group, one in self._groups.observe(
                 event, grouping.requests(event, [(rule, slots)])):
             self._record(group.key, one)
