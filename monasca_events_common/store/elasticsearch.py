@@ -33,9 +33,9 @@ from monasca_events_common.health import Health
 from monasca_events_common.query import Query
 from monasca_events_common.store import Aggregation
 from monasca_events_common.store import ALL
-from monasca_events_common.store import Bucket
 from monasca_events_common.store import Document
 from monasca_events_common.store import elasticsearch_client
+from monasca_events_common.store import elasticsearch_count as histogram
 from monasca_events_common.store import elasticsearch_query as translation
 from monasca_events_common.store.elasticsearch_indices import Indices
 from monasca_events_common.store.elasticsearch_indices import Layout
@@ -191,27 +191,31 @@ class ElasticsearchStore(Store):
     def aggregate(self, project_id, query: Query, by: str | None,
                   interval: int | None) -> Aggregation:
         filters = translation.filters(query)
-        wanted = translation.aggregations(by, interval)
+        by_time = histogram.by_time(by, interval)
         scope = self._scope(project_id)
         with self._using():
             if query.quick and scope is not None:
                 scope = self._newest(project_id, scope)
             if scope is None:
                 return Aggregation((), False)
-            found = self._search(scope, filters, size=0, aggregations=wanted,
-                                 track_total_hits=interval is None)
-        if interval is not None:
-            # Without a single index there are no aggregations either.
-            buckets = found.get("aggregations", {}).get("buckets", {}) \
-                .get("buckets", [])
-        else:
-            count = found["hits"]["total"]["value"]
-            buckets = [{"doc_count": count,
-                        **found.get("aggregations", {})}] if count else []
-        return Aggregation(
-            tuple(_bucket(one, by) for one in buckets),
-            any(one["groups"]["sum_other_doc_count"] > 0
-                for one in buckets if "groups" in one))
+            if by is not None and interval is not None:
+                found = histogram.of_group(self._counted(
+                    scope, filters, histogram.by_group(by, interval)), by)
+                if found is not None:
+                    return found
+            return histogram.of_time(self._counted(
+                scope, filters, by_time, whole=interval is None), by)
+
+    def _counted(self, scope: _Scope, filters: Sequence[dict], wanted: dict,
+                 whole: bool = False) -> dict:
+        """Return aggregations, and with ``whole`` the ``doc_count`` of all."""
+        found = self._search(scope, filters, size=0, aggregations=wanted,
+                             track_total_hits=whole)
+        # Without a single index there are no aggregations.
+        counted = found.get("aggregations", {})
+        if whole:
+            counted["doc_count"] = found["hits"]["total"]["value"]
+        return counted
 
     def traits(self, project_id, event_type: str | None) -> Sequence[Trait]:
         scope = self._scope(project_id)
@@ -343,9 +347,3 @@ class ElasticsearchStore(Store):
                 raise StoreUnavailable(
                     "Elasticsearch removes no events for now")
             removed += done
-
-
-def _bucket(found: dict, by: str | None) -> Bucket:
-    start = periods.timestamp(found["key"] * 1000) if "key" in found else None
-    return Bucket(start, found["doc_count"], {} if by is None else
-                  translation.groups(by, found["groups"]["buckets"]))

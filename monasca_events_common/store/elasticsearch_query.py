@@ -117,34 +117,13 @@ def unmarked(text: str) -> Place:
                    code="invalid_marker", where="marker")
 
 
-def aggregations(by: str | None, interval: int | None) -> dict:
-    """Return the aggregations of a histogram; raise Rejected.
-
-    Groups are in ``groups``, at the top or within each of ``buckets``.
-    """
-    target = conditions.grouping(by)
-    width = conditions.microseconds(interval)
-    inner: dict = {}
-    if target is not None:
-        inner["groups"] = {"terms": {
-            **_group(*target), "size": conditions.MAX_GROUPS,
-            "order": [{"_count": "desc"}, {"_key": "asc"}]}}
-    if width is None:
-        return inner
-    histogram: dict = {"date_histogram": {
-        "field": "timestamp", "fixed_interval": f"{interval:d}s",
-        "min_doc_count": 1}}
-    if inner:
-        histogram["aggs"] = inner
-    return {"buckets": histogram}
-
-
-def groups(by: str, found: Sequence[Mapping]) -> dict[str, int]:
-    """Return what people read of a bucket's groups, largest first."""
-    kind, name = conditions.grouping(by)
-    before = 0 if kind == FIELD else len(name) + 1
-    ranked = [(one["key"][before:], one["doc_count"]) for one in found]
-    return conditions.named(ranked) if kind == TRAIT else dict(ranked)
+def group(kind: str, name: str) -> dict:
+    """Return where the groups of an aggregation come from."""
+    if kind == FIELD:
+        return {"field": _field(name)}
+    literal = "".join(letter if letter.isalnum() or letter == "_"
+                      else "\\" + letter for letter in name)
+    return {"field": f"index.{kind}s", "include": f"{literal}=.*"}
 
 
 def trait_types(after: Mapping | None) -> dict:
@@ -153,14 +132,6 @@ def trait_types(after: Mapping | None) -> dict:
     return {"traits": {"composite": {
         "size": 1000, **paging,
         "sources": [{"trait": {"terms": {"field": "index.trait_types"}}}]}}}
-
-
-def _group(kind: str, name: str) -> dict:
-    if kind == FIELD:
-        return {"field": _field(name)}
-    literal = "".join(letter if letter.isalnum() or letter == "_"
-                      else "\\" + letter for letter in name)
-    return {"field": f"index.{kind}s", "include": f"{literal}=.*"}
 
 
 def _way(descending: bool) -> str:

@@ -102,6 +102,37 @@ class Counting(StoreCase):
         self.assertEqual(60, counted.buckets[0].count)
         self.assertEqual(50, len(counted.buckets[0].groups))
 
+    def test_each_bucket_shows_groups_of_its_own(self):
+        """More groups altogether than one bucket may show."""
+        self.put(*(self.named(str(number), resource_id=f"r{number:02}",
+                              timestamp=at(number % 2 * 3600))
+                   for number in range(60)),
+                 self.named("without", timestamp=at(7200)))
+        counted = self.store.aggregate(OURS, Query(), "resource_id", 3600)
+        self.assertFalse(counted.truncated)
+        self.assertEqual([(at(0), 30), (at(3600), 30), (at(7200), 1)],
+                         [(one.start, one.count) for one in counted.buckets])
+        self.assertEqual([f"r{number:02}" for number in range(0, 60, 2)],
+                         list(counted.buckets[0].groups))
+        self.assertEqual({}, counted.buckets[2].groups)
+        self.put(*(self.named(f"more-{number}", resource_id=f"s{number}")
+                   for number in range(30)))
+        counted = self.store.aggregate(OURS, Query(), "resource_id", 3600)
+        self.assertTrue(counted.truncated)
+        self.assertEqual([50, 30, 0], [len(one.groups)
+                                       for one in counted.buckets])
+
+    def test_groups_of_a_bucket_are_the_largest_first(self):
+        kinds = ["b", "a", "c", "c", "b", "c"]
+        self.put(*(self.named(str(number), event_type=kind)
+                   for number, kind in enumerate(kinds)),
+                 self.named("later", event_type="a", timestamp=at(60)),
+                 self.named("and", event_type="b", timestamp=at(60)))
+        counted = self.store.aggregate(OURS, Query(), "event_type", 60)
+        self.assertEqual(
+            [[("c", 3), ("b", 2), ("a", 1)], [("a", 1), ("b", 1)]],
+            [list(one.groups.items()) for one in counted.buckets])
+
     def test_a_count_outside_the_grammar_is_rejected(self):
         for by, interval in (("payload.x", None), ("traits.a b", None),
                              ("project_id", None), ("value", 60), (None, 0),
