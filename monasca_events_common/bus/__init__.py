@@ -116,6 +116,15 @@ class Subscription(abc.ABC):
         """Undo ``pause``."""
 
     @abc.abstractmethod
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        """Return partition → (next offset that ``poll`` gives, the offset
+        behind the newest record), of our partitions, as it is now.
+
+        Who has handled everything before the second number has seen all that
+        was published before the call. Raises BusUnavailable.
+        """
+
+    @abc.abstractmethod
     def lag(self) -> Mapping[int, int]:
         """Return partition → records not yet committed, for our partitions.
 

@@ -16,7 +16,7 @@ librdkafka tells of a rebalance from within ``consume``, on the caller's
 thread, which is what the bus promises.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import logging
 import threading
 import time
@@ -265,11 +265,18 @@ class ConfluentSubscription(Subscription):
         if self._consumer is not None:
             self._consumer.resume(self._places())
 
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        return self._told(self._progress.places)
+
     def lag(self) -> Mapping[int, int]:
+        return self._told(self._progress.lag)
+
+    def _told(self, say: Callable[[dict], Mapping]) -> Mapping:
+        """Return what the progress says of the partitions' ends now."""
         if self._consumer is None:
             return {}
         try:
-            return self._progress.lag(self._ends())
+            return say(self._ends())
         except confluent_kafka.KafkaException as error:
             raise BusUnavailable("Kafka does not tell its ends: "
                                  f"{error.args[0].str()}") from error

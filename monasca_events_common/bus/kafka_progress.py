@@ -94,6 +94,13 @@ class Progress:
         return any(max(oldest, self._expected.get(partition, oldest)) < end
                    for partition, (oldest, end) in ends.items())
 
+    def places(self, ends: Mapping[int, tuple[int, int]]
+               ) -> dict[int, tuple[int, int]]:
+        """Return partition → (next offset to come, behind the newest)."""
+        return {partition: (max(oldest, self._expected.get(partition,
+                                                           oldest)), end)
+                for partition, (oldest, end) in ends.items()}
+
     def lag(self, ends: Mapping[int, tuple[int, int]]) -> dict[int, int]:
         """Return partition → records not yet committed."""
         return {partition: max(0, end - max(

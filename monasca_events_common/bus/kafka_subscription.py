@@ -16,7 +16,7 @@ Made by the Kafka bus; connects at the first poll. Translates errors, finds
 gaps, and makes the consumer anew when it stands still without a reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import logging
 import threading
 import time
@@ -233,11 +233,18 @@ class KafkaSubscription(Subscription):
         if self._member is not None:
             self._member.resume()
 
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        return self._told(self._progress.places)
+
     def lag(self) -> Mapping[int, int]:
+        return self._told(self._progress.lag)
+
+    def _told(self, say: Callable[[dict], Mapping]) -> Mapping:
+        """Return what the progress says of the partitions' ends now."""
         if self._member is None:
             return {}
         try:
-            return self._progress.lag(self._ends())
+            return say(self._ends())
         except kafka_errors.KafkaError as error:
             raise BusUnavailable(f"Kafka does not tell its ends: {error}"
                                  ) from error

@@ -220,6 +220,18 @@ class SqliteSubscription(Subscription):
     def resume(self) -> None:
         self._paused = False
 
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        if self._db is None:
+            return {}
+        try:
+            ends = sqlite_log.ends(self._db, self._topic)
+        except sqlite3.Error as error:
+            raise BusUnavailable(f"the log {self._bus.path} cannot be read: "
+                                 f"{error}") from error
+        return {partition: (max(following, ends[partition][0]),
+                            ends[partition][1])
+                for partition, following in self._next.items()}
+
     def lag(self) -> Mapping[int, int]:
         if self._db is None:
             return {}

@@ -269,6 +269,20 @@ class BusContract(abc.ABC):
         subscription.commit(positions(found))
         self.assertEqual({0}, set(subscription.lag().values()))
 
+    def test_ends_tell_what_is_still_to_come(self):
+        self.publish(40)
+        subscription = self.subscribe()
+        found = collect(subscription, 40)
+        ends = subscription.ends()
+        self.assertEqual(positions(found), {
+            partition: end for partition, (_, end) in ends.items() if end})
+        self.assertTrue(all(following == end
+                            for following, end in ends.values()))
+        subscription.seek({found[0].partition: found[0].offset})
+        following, end = subscription.ends()[found[0].partition]
+        self.assertEqual((found[0].offset, positions(found)[
+            found[0].partition]), (following, end))
+
     def test_seek_goes_back_and_forth(self):
         self.bus.publish(self.topic, [record(n) for n in range(10)])
         subscription = self.subscribe()
