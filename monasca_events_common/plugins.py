@@ -20,6 +20,7 @@ from configuration files only, never from the API or a database.
 import logging
 import pkgutil
 
+from oslo_config import cfg
 from stevedore import driver as stevedore_driver
 from stevedore import exception as stevedore_exception
 
@@ -69,6 +70,11 @@ def load(namespace: str, name: str):
         raise Misconfigured(
             f"no plug-in {name!r} for {namespace} can be imported; known: "
             f"{known} (is its extra installed?)") from None
+    except Exception as error:  # whatever the plug-in's module raises
+        raise Misconfigured(
+            f"the plug-in {name!r} for {namespace} cannot be imported: "
+            f"{type(error).__name__}: {error} (is its extra installed?)"
+        ) from error
 
 
 def names(namespace: str) -> list[str]:
@@ -83,15 +89,24 @@ def _ignore(manager, entry_point, error) -> None:
     """A driver whose library is missing is no error until it is named."""
 
 
-def driver(namespace: str, conf, role: str):
-    """Make the driver that ``[role] driver`` names.
+def options(conf: cfg.ConfigOpts, plugin):
+    """Return the option group of a plug-in, None where it has none.
 
-    The driver's class has OPTS and GROUP; the options are registered here, so
-    that a driver that is not used adds no options, and only its group is
-    handed over.
+    A plug-in has OPTS in a group GROUP. They are registered here, so that
+    one which is not used adds no options, and it is handed nothing else.
+
+    :param plugin: a class, or a function with these attributes
+    :raises Misconfigured: a value is not what its option expects
     """
-    name = conf[role].driver
-    cls = load(namespace, name)
-    conf.register_opts(cls.OPTS, group=cls.GROUP)
-    config.check(conf, cls.GROUP, cls.OPTS)
-    return cls(conf[cls.GROUP])
+    group = getattr(plugin, "GROUP", None)
+    if group is None:
+        return None
+    conf.register_opts(plugin.OPTS, group=group)
+    config.check(conf, group, plugin.OPTS)
+    return conf[group]
+
+
+def driver(namespace: str, conf: cfg.ConfigOpts, role: str):
+    """Make the driver that ``[role] driver`` names, with its own options."""
+    cls = load(namespace, conf[role].driver)
+    return cls(options(conf, cls))

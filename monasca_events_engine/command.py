@@ -13,6 +13,7 @@
 """``monasca-events-engine``: acts on events as they pass the bus."""
 
 from collections.abc import Callable, Sequence
+import functools
 import logging
 import threading
 
@@ -93,7 +94,8 @@ def _engine(conf: cfg.ConfigOpts, found: Database) -> Loop:
         sinks=lambda: ()))
     dispatcher = Dispatcher(found, catalog, secrets.get_secrets(conf), acts,
                             conf)
-    ruleset = Ruleset(catalog, conf.engine)
+    ruleset = Ruleset(catalog, conf.engine,
+                      functools.partial(plugins.options, conf))
     engine = Engine(
         conf.engine, ruleset,
         Checkpoint(found, conf.engine.group, conf.bus.topic),
@@ -134,7 +136,8 @@ def _check_database(conf: cfg.ConfigOpts) -> None:
     """
     found = database.Database(conf[database.GROUP].connection)
     try:
-        Ruleset(Catalog(found), conf.engine)
+        Ruleset(Catalog(found), conf.engine,
+                functools.partial(plugins.options, conf))
         found.version()
     except Unavailable as error:
         LOG.warning("the database does not answer yet: %s", error)

@@ -38,16 +38,19 @@ OPTS = [
                     "names are looked up in it."),
     cfg.ListOpt("enabled_triggers", default=[], mutable=True,
                 help="The operators' triggers that run, in this order: names "
-                     "of plug-ins, or module:Class."),
+                     "of plug-ins (such as vm_deleted, missing_end), or "
+                     "module:Class."),
     cfg.ListOpt("enabled_metric_actions", default=[], mutable=True,
                 help="The metric actions that run, in this order: names of "
-                     "plug-ins, or module:Class."),
+                     "plug-ins (durations, failure_rate, event_rate), or "
+                     "module:Class."),
     cfg.MultiStrOpt("notify", default=[], mutable=True,
                     help="Which notification methods of the operators' "
                          "project a firing of an operators' trigger leads "
                          "to, such as vm_deleted = ops-mail, ops-webhook. "
-                         "Methods are named by name or id; the trigger may "
-                         "be *. May be given several times."),
+                         "Methods are named by name or id. The trigger may "
+                         "be *, and missing_end stands for each of its "
+                         "parts. May be given several times."),
     cfg.FloatOpt("lateness", default=0.3, min=0.0, mutable=True,
                  help="Seconds that an event may come after it happened and "
                       "still be taken in the order of time by triggers that "
@@ -83,6 +86,11 @@ _DELIVERING = [(module.GROUP, list(module.OPTS))
 _ACTIONS = ("webhook:Webhook", "email:Email", "log:LogLine",
             "event:DerivedEvent", "monasca_notification:MonascaNotification")
 
+# Triggers and metric actions that have options of their own.
+_PLUGINS = ("triggers.missing_end:MissingEnds",
+            "triggers.sequence_failure:SequenceFailures",
+            "triggers.never_seen_transition:NeverSeenTransition")
+
 
 def groups() -> list[tuple[str, list]]:
     """Return (group, options) of everything that the engine reads."""
@@ -107,4 +115,7 @@ def list_opts() -> list[tuple[str, list]]:
         cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
         found.append((cls.GROUP, [opt for opt in cls.OPTS
                                   if opt not in targets.OPTS]))
+    for spelling in _PLUGINS:
+        cls = plugins.resolve(f"monasca_events_engine.{spelling}")
+        found.append((cls.GROUP, list(cls.OPTS)))
     return found

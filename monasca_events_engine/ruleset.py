@@ -39,6 +39,9 @@ LOG = logging.getLogger(__name__)
 TRIGGERS_NAMESPACE = "monasca_events.triggers"
 ACTIONS_NAMESPACE = "monasca_events.metric_actions"
 
+#: Characters of an operators' trigger's name, as the database keeps it.
+MAX_NAME = 64
+
 
 class Ruleset:
     """What the engine judges by.
@@ -48,18 +51,23 @@ class Ruleset:
     :ivar methods: id → type of every notification method there is
     """
 
-    def __init__(self, catalog: Catalog, conf) -> None:
+    def __init__(self, catalog: Catalog, conf,
+                 options: Callable[[type], object] = lambda _plugin: None
+                 ) -> None:
         """:param conf: the group ``[engine]``
+        :param options: of a plug-in, returns its option group
         :raises Misconfigured: a plug-in that it names cannot be used
         """
         self.conf = conf
         self._catalog = catalog
+        self._options = options
         self.revision = 0
         self.methods: dict[str, str] = {}
         self._named: dict[tuple[str, str], str] = {}
         self._tenants: dict[str, Rule] = {}
-        self._names: tuple = ()
+        self._plugins: dict[tuple[str, str], PlugIn] = {}
         self._shared: tuple[Rule, ...] = ()
+        self._wanted: tuple = ()
         self._load_plugins()
         self.index = Index({}, self._shared)
 
@@ -79,7 +87,7 @@ class Ruleset:
                 else:
                     self._take_method(one)
             self.revision = revision
-        if self._wanted() != self._names:
+        if self._settings() != self._wanted:
             self._follow_plugins(changed)
         if changed:
             self.index = Index(self._by_project(), self._shared, self.index)
@@ -127,7 +135,8 @@ class Ruleset:
         found: dict[str, str] = {}
         for line in self.conf.notify:
             name, _, methods = line.partition("=")
-            if name.strip() not in (trigger_id, "*"):
+            if name.strip() not in (trigger_id, trigger_id.split(".")[0],
+                                    "*"):
                 continue
             for one in (part.strip() for part in methods.split(",")):
                 method_id = self._named.get(
@@ -147,48 +156,105 @@ class Ruleset:
 
     # -- the operators' ------------------------------------------------------
 
-    def _wanted(self) -> tuple:
+    def _settings(self) -> tuple:
+        """Return what decides which plug-ins there are and how they are."""
         return (tuple(self.conf.enabled_triggers),
-                tuple(self.conf.enabled_metric_actions))
+                tuple(self.conf.enabled_metric_actions),
+                *(one.settings() for one in self._plugins.values()))
 
     def _load_plugins(self) -> None:
-        wanted = self._wanted()
-        triggers, actions = wanted
+        enabled: dict[tuple[str, str], PlugIn] = {}
         found: dict[str, Rule] = {}
         for namespace, option, names in (
-                (TRIGGERS_NAMESPACE, "enabled_triggers", triggers),
-                (ACTIONS_NAMESPACE, "enabled_metric_actions", actions)):
+                (TRIGGERS_NAMESPACE, "enabled_triggers",
+                 self.conf.enabled_triggers),
+                (ACTIONS_NAMESPACE, "enabled_metric_actions",
+                 self.conf.enabled_metric_actions)):
             for name in names:
-                for rule in _rules_of(namespace, option, name):
-                    found[rule.id] = rule
-        known = {one.id: one for one in self._shared}
-        # One that is still enabled keeps its state and its compiled form.
-        self._shared = tuple(known.get(name, rule)
-                             for name, rule in found.items())
-        self._names = wanted
+                known = self._plugins.get((namespace, name))
+                try:
+                    if known is None:
+                        made = plugins.load(namespace, name)
+                        known = PlugIn(name, made, self._options(made))
+                    # One that is as it was keeps its state and its rules.
+                    one = enabled[namespace, name] = known.followed()
+                    _add(found, one)
+                except Misconfigured as error:
+                    raise Misconfigured(f"[engine] {option}: {error}"
+                                        ) from error
+        self._plugins = enabled
+        self._shared = tuple(found.values())
+        self._wanted = self._settings()
 
     def _follow_plugins(self, changed: dict) -> None:
-        before = {one.id: one.version for one in self._shared}
+        before = {one.id: one for one in self._shared}
         try:
             self._load_plugins()
         except Misconfigured as error:
             LOG.error("the operators' triggers stay as they were: %s", error)
-            self._names = self._wanted()
+            self._wanted = self._settings()
             return
-        after = {one.id: one.version for one in self._shared}
+        after = {one.id: one for one in self._shared}
         for name in before.keys() | after.keys():
-            if before.get(name) != after.get(name):
-                changed[name] = after.get(name)
+            rule = after.get(name)
+            if before.get(name) is not rule:
+                changed[name] = rule.version if rule else None
 
 
-def _rules_of(namespace: str, option: str, name: str) -> list[Rule]:
-    """Return the rules of one plug-in: of a class, or of each it makes."""
-    made: type | Callable = plugins.load(namespace, name)
-    try:
-        if isinstance(made, type):
-            return [trigger.of_class(name, made)]
-        # A function returns several classes, such as one a lifecycle.
-        return [trigger.of_class(f"{name}.{part}", cls)
-                for part, cls in made().items()]
-    except Rejected as error:
-        raise Misconfigured(f"[engine] {option}: {name}: {error}") from error
+class PlugIn:
+    """One that the operator enabled, as its options have it.
+
+    :ivar rules: what it watches for
+    """
+
+    def __init__(self, name: str, made, group) -> None:
+        """:param made: what the name led to
+        :param group: its option group, None without one
+        :raises Misconfigured: it is no plug-in, or its options cannot work
+        """
+        self.name = name
+        self._made = made
+        self._group = group
+        self._set = self.settings()
+        self.rules = self._rules()
+
+    def settings(self) -> tuple:
+        """Return the values of its options now."""
+        return () if self._group is None else tuple(
+            repr(getattr(self._group, opt.dest)) for opt in self._made.OPTS)
+
+    def followed(self) -> "PlugIn":
+        """Return itself, or another one where its options have changed."""
+        if self.settings() == self._set:
+            return self
+        return PlugIn(self.name, self._made, self._group)
+
+    def _rules(self) -> list[Rule]:
+        made = self._made
+        if not (isinstance(made, type)
+                and issubclass(made, trigger.Trigger | trigger.Family)):
+            raise Misconfigured(f"{self.name} is {made!r}; expected a "
+                                "subclass of Trigger or Family")
+        try:
+            found = made.configure(self._group)
+            if isinstance(found, type):
+                return [trigger.of_class(self.name, found)]
+            return [trigger.of_class(f"{self.name}.{part}", cls)
+                    for part, cls in found.items()]
+        except Misconfigured:
+            raise
+        except Rejected as error:
+            raise Misconfigured(str(error)) from error
+        except Exception as error:  # whatever a stranger's class raises
+            raise Misconfigured(f"{self.name}: {type(error).__name__}: "
+                                f"{error}") from error
+
+
+def _add(found: dict[str, Rule], plugin: PlugIn) -> None:
+    for rule in plugin.rules:
+        if rule.id in found:
+            raise Misconfigured(f"{rule.id} is there twice")
+        if len(rule.id) > MAX_NAME:
+            raise Misconfigured(f"the name {rule.id} has more than "
+                                f"{MAX_NAME} characters")
+        found[rule.id] = rule

@@ -182,6 +182,15 @@ def _pair(name: str, prefix: str, seconds: float,
 def _nova_others() -> Iterable[Lifecycle]:
     yield _pair("scheduling", "scheduler.select_destinations", 120,
                 group_by=_BY_REQUEST)
+    yield Lifecycle(
+        "instance-begin", "A host was chosen for an instance, and nothing "
+        "began there.", ["scheduler.select_destinations.end"],
+        _nova(*[(f"{one}.start", f"{one.replace('.', '_')}.start")
+                for one in ("create", "resize.prep", "rebuild", "unshelve",
+                            "live_migration.pre")]),
+        [f"compute_task.{name}{edge}" for name in (
+            "build_instances", "migrate_server", "rebuild_server")
+         for edge in ("", ".error")], group_by=_BY_REQUEST)
     for legacy, versioned in (
             ("create", "create"), ("delete", "delete"),
             ("addhost", "add_host"), ("removehost", "remove_host"),

@@ -24,6 +24,8 @@ from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import datetime
 
+from oslo_config import cfg
+
 from monasca_events_common import event as events
 from monasca_events_common.rules.firing import Finding
 from monasca_events_common.rules.paths import Path
@@ -44,6 +46,13 @@ class Trigger(abc.ABC):
         are given at once, without state, and ``deadline`` is not asked for
     :cvar actions: names of the engine's actions that a firing leads to,
         besides the notification methods that the operator names
+    :cvar severity: LOW, MEDIUM, HIGH or CRITICAL
+    :cvar version: to be changed with what makes an older state useless
+    :cvar needs_all: False where only the fields before ``traits`` are looked
+        at, which saves decoding the rest
+    :cvar GROUP, OPTS: an option group that it gets, and the options in it,
+        which should be mutable
+    :cvar conf: that group, once the trigger is configured
     :ivar deadline: seconds since the epoch, event time, at which ``tick``
         wants to be called, or None
     """
@@ -52,7 +61,30 @@ class Trigger(abc.ABC):
     group_by: Sequence[str] = ()
     is_ordered: bool = True
     actions: Sequence[str] = ()
+    severity: str = "LOW"
+    version: int | str = 1
+    needs_all: bool = True
+    GROUP: str | None = None
+    OPTS: Sequence[cfg.Opt] = ()
+    conf = None
     deadline: float | None = None
+
+    @classmethod
+    def configure(cls, conf) -> "type[Trigger]":
+        """Return the class as these options want it.
+
+        Called when the engine starts, and again when one of OPTS changes.
+        The default has the group as ``conf``, so that a mutable option that
+        is read from there when it is used needs nothing else.
+
+        :param conf: the option group GROUP, None without one
+        :raises Misconfigured: the options cannot work
+        """
+        if conf is None:
+            return cls
+        return type(cls)(cls.__name__, (cls,), {
+            "__doc__": cls.__doc__, "__module__": cls.__module__,
+            "__slots__": (), "conf": conf})
 
     @abc.abstractmethod
     def observe(self, event: Mapping, slots: Sequence[str]
@@ -86,6 +118,26 @@ class Trigger(abc.ABC):
     def describe(self, now: float) -> str:
         """Return in a sentence what it waits for, for ``explain``."""
         return "nothing is under way"
+
+
+class Family(abc.ABC):
+    """Several triggers under one name, such as one for each lifecycle.
+
+    What an operator enables instead of a single Trigger.
+
+    :cvar GROUP, OPTS: as in Trigger
+    """
+
+    GROUP: str | None = None
+    OPTS: Sequence[cfg.Opt] = ()
+
+    @classmethod
+    @abc.abstractmethod
+    def configure(cls, conf) -> Mapping[str, type[Trigger]]:
+        """Return part → class; the trigger's name is ``NAME.PART``.
+
+        As :meth:`Trigger.configure` otherwise.
+        """
 
 
 def fired(event: Mapping, reason: str, outcome: str = "fired",
@@ -167,8 +219,8 @@ def of_class(name: str, cls: type[Trigger]) -> Rule:
     paths = tuple(Path(text, f"{name}.group_by[{at}]")
                   for at, text in enumerate(cls.group_by))
     return Rule(
-        id=name, version=str(getattr(cls, "version", 1)), project_id=None,
-        name=name, severity=getattr(cls, "severity", "LOW"),
+        id=name, version=str(cls.version), project_id=None, name=name,
+        severity=cls.severity, needs_all=cls.needs_all,
         patterns=patterns, group_by=dict.fromkeys(patterns, paths),
         labels=tuple(one.text for one in paths), is_ordered=cls.is_ordered,
         make=cls, settings={"actions": tuple(cls.actions)})

@@ -27,7 +27,6 @@ import time
 
 from oslo_config import cfg
 
-from monasca_events_common import config
 from monasca_events_common import plugins
 from monasca_events_common.bus import Bus
 from monasca_events_common.database import Database
@@ -190,11 +189,7 @@ def get_actions(conf: cfg.ConfigOpts, parts: Parts) -> Actions:
     found, broken = {}, {}
     for name in conf[GROUP].enabled:
         cls = plugins.load(NAMESPACE, name)
-        group = None
-        if cls.GROUP is not None:
-            conf.register_opts(cls.OPTS, group=cls.GROUP)
-            config.check(conf, cls.GROUP, cls.OPTS)
-            group = conf[cls.GROUP]
+        group = plugins.options(conf, cls)
         try:
             found[name] = cls(group, parts)
         except Misconfigured:

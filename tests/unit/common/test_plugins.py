@@ -12,7 +12,11 @@
 
 """Drivers are found by name or by module:Class; mistakes are one line."""
 
+import os
+import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -46,3 +50,22 @@ class TestPlugins(unittest.TestCase):
             with self.subTest(spelling=spelling), \
                     self.assertRaisesRegex(Misconfigured, "module:Class"):
                 plugins.load(bus.NAMESPACE, spelling)
+
+    def test_a_plug_in_whose_module_fails_is_one_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            meta = pathlib.Path(folder, "stranger-1.dist-info")
+            meta.mkdir()
+            (meta / "METADATA").write_text(
+                "Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+            (meta / "entry_points.txt").write_text(
+                "[monasca_events.triggers]\nbad = stranger_module:Trigger\n")
+            pathlib.Path(folder, "stranger_module.py").write_text(
+                "raise RuntimeError('not today')\n")
+            done = subprocess.run(
+                [sys.executable, "-c", "from monasca_events_common import "
+                 "plugins; plugins.load('monasca_events.triggers', 'bad')"],
+                env={**os.environ, "PYTHONPATH": folder},
+                capture_output=True, text=True, check=False)
+        self.assertIn("Misconfigured: the plug-in 'bad' for "
+                      "monasca_events.triggers cannot be imported: "
+                      "RuntimeError: not today", done.stderr)

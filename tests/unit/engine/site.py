@@ -13,12 +13,15 @@
 """An engine for tests: the real one on SQLite, with a clock of the test's."""
 
 from collections.abc import Iterable, Mapping, Sequence
+import functools
 import json
 import uuid
 
+from oslo_config import cfg
 import sqlalchemy as sa
 
 from monasca_events_common import event as events
+from monasca_events_common import plugins
 from monasca_events_common.bus import Delivery
 from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog import METHODS
@@ -46,6 +49,7 @@ class EngineSite:
 
     :ivar now: seconds after ten o'clock, what the engine's clock says
     :ivar handed: deliveries that were handed over
+    :ivar options: with the groups of the plug-ins that are enabled
     """
 
     def __init__(self, where: str, **conf) -> None:
@@ -59,11 +63,15 @@ class EngineSite:
         self.log: list[Delivery] = []
         self.conf = options(engine_options.groups()[0][1],
                             follow_interval=0.05, **conf)
+        self.options = cfg.ConfigOpts()
+        self.options([], project="test", default_config_files=[],
+                     default_config_dirs=[])
         self.start()
 
     def start(self, partitions: Sequence[int] = (0,)) -> Mapping[int, int]:
         """Begin with a new engine, as after a crash; return where."""
-        ruleset = Ruleset(self.catalog, self.conf)
+        ruleset = Ruleset(self.catalog, self.conf,
+                          functools.partial(plugins.options, self.options))
         self.checkpoint = Checkpoint(self.database, "engine", "monevents")
         self.measures = Measures(["sink"])
         self.engine = Engine(
@@ -100,6 +108,12 @@ class EngineSite:
             "name": name or made, "type": kind, "address": "x"}, NOW)
         self.engine._follow_at = 0.0
         return made
+
+    def set(self, **values) -> None:
+        """Change mutable options of the engine, as SIGHUP does."""
+        for name, value in values.items():
+            self.conf._conf.set_override(name, value, group="x")
+        self.engine._follow_at = 0.0
 
     def change(self, trigger_id: str, **changed) -> None:
         """Change a definition."""

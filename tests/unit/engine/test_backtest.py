@@ -36,10 +36,10 @@ from monasca_events_common.errors import StoreUnavailable
 from monasca_events_common.rules import definition
 from monasca_events_common.store.sqlite import SqliteStore
 from monasca_events_engine import options as engine_options
+from monasca_events_engine import testing
 from monasca_events_engine.backtest import Backtester
 from monasca_events_engine.rehearsal import exact_types
 from monasca_events_engine.rehearsal import Rehearsal
-from tests.unit.common.rules import runner
 from tests.unit.common.rules import samples
 from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import PROJECT
@@ -108,7 +108,7 @@ class TestRehearsal(unittest.TestCase):
         found = rehearsal.result()
         expected = sorted(
             (round(one.at, 6), one.outcome, tuple(one.event_ids), one.reason)
-            for _, one in runner.run(watched, some, until=130))
+            for _, one in testing.run(watched, some, until=130))
         self.assertEqual(expected, sorted(
             (round(events.parse_time(one["at"]).timestamp(), 6),
              one["outcome"], tuple(one["event_ids"]), one["reason"])

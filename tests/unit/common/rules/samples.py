@@ -12,38 +12,15 @@
 
 """Events and rules for the tests of the rule language."""
 
-from monasca_events_common import event as events
 from monasca_events_common.rules import definition
+from monasca_events_engine.testing import event
+from monasca_events_engine.testing import PROJECT
+from monasca_events_engine.testing import stamp
+from monasca_events_engine.testing import START as TEN
 
-PROJECT = "a" * 32
 OTHER = "b" * 32
 
-#: 2026-11-22T10:00:00Z as seconds since the epoch.
-TEN = 1795341600.0
-
-
-def stamp(seconds: float) -> str:
-    """Return the canonical time so many seconds after ten o'clock."""
-    return events.format_time(events.parse_time(TEN + seconds))
-
-
-def event(event_type: str = "compute.instance.create.end", at: float = 0,
-          name: str | None = None, **changed) -> dict:
-    """Return a canonical event.
-
-    :param at: seconds after ten o'clock
-    :param name: the source's id; type, time and resource where not given
-    """
-    project_id = changed.get("project_id", PROJECT)
-    name = name or f"{event_type}/{at}/{changed.get('resource_id')}"
-    made = dict.fromkeys(events.FIELDS)
-    made.update(
-        event_id=events.event_id(project_id, name),
-        project_id=project_id, event_type=event_type, timestamp=stamp(at),
-        received_at=stamp(at), priority="INFO", source="notification",
-        resource_type="compute.instance", resource_id="vm-1", traits={},
-        dimensions={}, payload={}, marks={})
-    return {**made, **changed}
+__all__ = ["event", "OTHER", "PROJECT", "rule", "stamp", "TEN"]
 
 
 def rule(kind: str, trigger_id: str = "t1", project_id: str = PROJECT,

@@ -18,8 +18,8 @@ from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import definition
 from monasca_events_common.rules import trigger
 from monasca_events_common.rules.trigger import Trigger
-from tests.unit.common.rules.runner import outcomes
-from tests.unit.common.rules.runner import run
+from monasca_events_engine.testing import outcomes
+from monasca_events_engine.testing import run
 from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import rule
 

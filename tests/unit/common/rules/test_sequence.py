@@ -14,8 +14,8 @@
 
 import unittest
 
-from tests.unit.common.rules.runner import outcomes
-from tests.unit.common.rules.runner import run
+from monasca_events_engine.testing import outcomes
+from monasca_events_engine.testing import run
 from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import rule
 
@@ -66,7 +66,7 @@ class TestAbsence(unittest.TestCase):
             event(START, 0, resource_id="a"), event(START, 5,
                                                     resource_id="b"),
             event(END, 10, resource_id="a")], 1000)
-        self.assertEqual(['["b"]'], [group for group, _ in found])
+        self.assertEqual([{"resource_id": "b"}], [key for key, _ in found])
 
     def test_unless_ends_the_wait_without_a_finding(self):
         self.assertEqual([], outcomes(

@@ -20,8 +20,7 @@ from monasca_events_common.rules import definition
 from monasca_events_common.rules import templates
 from monasca_events_common.rules.duration import START
 from monasca_events_common.rules.sequence import UNLESS
-
-from tests.unit.common.rules import runner
+from monasca_events_engine import testing
 from tests.unit.common.rules import samples
 
 
@@ -57,9 +56,9 @@ class TestTemplates(unittest.TestCase):
                                       request_id="req-1")
                 within = templates.TEMPLATES[name]["within"]
                 with self.subTest(template=name, type=first):
-                    self.assertEqual([("missed", within)], runner.outcomes(
+                    self.assertEqual([("missed", within)], testing.outcomes(
                         rule(name), [begun], until=within + 1))
-                    self.assertEqual([], runner.outcomes(
+                    self.assertEqual([], testing.outcomes(
                         rule(name), [begun, ended], until=within + 1))
 
     def test_an_error_or_the_end_of_the_thing_ends_the_wait(self):
@@ -67,14 +66,14 @@ class TestTemplates(unittest.TestCase):
             for one in templates.TEMPLATES[name].get(UNLESS, {}).get(
                     "event_type", ()):
                 with self.subTest(template=name, type=one):
-                    self.assertEqual([], runner.outcomes(rule(name), [
+                    self.assertEqual([], testing.outcomes(rule(name), [
                         samples.event(types(name, START)[0], 0),
                         samples.event(one, 5)], until=20_000))
 
     def test_another_resources_end_is_none(self):
         for name in PAIRS:
             with self.subTest(template=name):
-                self.assertEqual(1, len(runner.outcomes(rule(name), [
+                self.assertEqual(1, len(testing.outcomes(rule(name), [
                     samples.event(types(name, START)[0], 0,
                                   request_id="req-1"),
                     samples.event(types(name, "expect")[0], 5,
@@ -91,9 +90,9 @@ class TestTemplates(unittest.TestCase):
             "octavia.loadbalancer.create.end", 200, resource_id="lb-1",
             traits={"port_id": "port-1"})
         watched = rule("load-balancer-create")
-        self.assertEqual([("missed", 900.0)], runner.outcomes(
+        self.assertEqual([("missed", 900.0)], testing.outcomes(
             watched, [port, other], until=901))
-        self.assertEqual([("fired", 200.0)], runner.outcomes(
+        self.assertEqual([("fired", 200.0)], testing.outcomes(
             watched, [port, other, made], until=901))
 
     def test_the_services_emit_what_the_templates_want(self):

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from monasca_events_common.rules import window as windows
 from monasca_events_common.rules.window import Window
-from tests.unit.common.rules.runner import outcomes
-from tests.unit.common.rules.runner import run
+from monasca_events_engine.testing import outcomes
+from monasca_events_engine.testing import run
 from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import rule
 from tests.unit.common.rules.samples import TEN
