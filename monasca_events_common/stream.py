@@ -98,10 +98,12 @@ class Handler(abc.ABC):
     #: Seconds between two calls of ``tick``, about.
     tick_every: float = 1.0
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, ends: Callable[
+            [], Mapping[int, tuple[int, int]]]) -> None:
         """Called every so often from the loop's thread; may be Unavailable.
 
         :param now: of the loop's clock
+        :param ends: the subscription's; asks the log
         """
 
     def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
@@ -165,6 +167,7 @@ class StreamLoop(Watcher):
         self._pool = concurrent.futures.ThreadPoolExecutor(
             conf.in_flight, thread_name_prefix=stage)
         self._ticked = clock()
+        self._told = 0.0
         self._paused = False
         self._gaps = 0
         self._full_since = 0.0
@@ -366,7 +369,7 @@ class StreamLoop(Watcher):
 
     def _tick(self, now: float) -> None:
         try:
-            self._handler.tick(now)
+            self._handler.tick(now, self._subscription.ends)
             moved = self._handler.positions({})
             if moved:
                 self._subscription.commit(moved)
@@ -379,6 +382,9 @@ class StreamLoop(Watcher):
         self._gaps = gaps
         if self._tripped:
             self._resume_tripped()
+        if now - self._told < 1.0:
+            return
+        self._told = now
         try:
             for partition, lag in self._subscription.lag().items():
                 metrics.LAG.labels(self._stage, partition).set(lag)
