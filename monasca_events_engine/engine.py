@@ -58,6 +58,12 @@ STAGE = "engine"
 #: Deadlines up to so many seconds ahead are kept in memory.
 HORIZON = 120.0
 
+_NEVER = float("-inf")
+
+#: Seconds after which a partition of which nothing came counts as read up to
+#: where the subscription stands.
+_SETTLED = 2.0
+
 #: Seconds between two removals of events that need not be remembered.
 _TIDY_EVERY = 10.0
 
@@ -94,6 +100,9 @@ class Engine(Handler):
         #: Partition → next offset to read, and up to where all was judged.
         self._read: dict[int, int] = {}
         self._judged: dict[int, int] = {}
+        #: Partition → (when its end was asked for, where it was read up to
+        #: then, the end), until it has been read up to that end.
+        self._asked: dict[int, tuple[float, int, int]] = {}
         #: What could not be saved yet, and its deliveries.
         self._unsaved: Work | None = None
         self._loaded_until = 0.0
@@ -126,7 +135,8 @@ class Engine(Handler):
             gone = set(partitions)
             self._room.drop(gone)
             for one in gone:
-                for kept in (self._stored, self._read, self._judged):
+                for kept in (self._stored, self._read, self._judged,
+                             self._asked):
                     kept.pop(one, None)
             self._groups.forget([one.id for one in
                                  self._groups.live.values()
@@ -148,19 +158,48 @@ class Engine(Handler):
             self._follow()
             work = Work()
             rejected = self._take(batch, work)
-            self._advance(work)
+            self._advance(work, {})
             self._save(work)
             return rejected
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, ends: Callable[
+            [], Mapping[int, tuple[int, int]]]) -> None:
         with self._lock:
             self._flush()
             self._follow()
             self._load_deadlines()
             work = Work()
-            self._advance(work)
+            self._advance(work, self._seen_all(ends))
             self._save(work)
             self._tidy()
+
+    def _seen_all(self, ends: Callable[[], Mapping[int, tuple[int, int]]]
+                  ) -> Mapping[int, float]:
+        """Return partition → up to when everything published was judged.
+
+        A deadline passes only when nothing that would meet it can still be on
+        the bus: after a restart, or behind a database that was away, an end
+        may lie there that was published in time. So when a deadline is due
+        the log is asked where it ends, and the deadline waits until what was
+        there then has been judged.
+        """
+        now = self._clock()
+        due = self._groups.next_deadline()
+        if due is None or due > now - self.conf.lateness:
+            return {}
+        if not self._asked:
+            self._asked = {partition: (now, following, end)
+                           for partition, (following, end) in ends().items()}
+        found = {}
+        for partition, (at, following, end) in list(self._asked.items()):
+            read = self._read.get(partition)
+            if read is None and now - at >= _SETTLED:
+                # Nothing came: there is nothing, or it was removed.
+                read = following
+            if read is not None and read >= end:
+                found[partition] = at
+                del self._asked[partition]
+        return found
 
     def positions(self, handled: Mapping[int, int]) -> Mapping[int, int]:
         with self._lock:
@@ -233,8 +272,11 @@ class Engine(Handler):
                             self.conf.max_lateness)
         self._room.enter(road, min(at, now), at, event["event_id"], delivery)
 
-    def _advance(self, work: Work) -> None:
+    def _advance(self, work: Work, seen: Mapping[int, float]) -> None:
         """Take the events whose turn it is, then the deadlines that passed.
+
+        :param seen: partition → up to when all was judged; others' deadlines
+            wait
         """
         now = self._clock()
         lateness = self.conf.lateness
@@ -247,11 +289,12 @@ class Engine(Handler):
             metrics.LIMITED.labels("waiting_events").inc(early)
         methods = self._ruleset.methods
         found = self._show(turn, now, work)
-        due = self._groups.due(now)
+        due = self._groups.due(now) if seen else []
         if due:
             self._fetch(due)
-            found += self._groups.tick(due, lambda group: reached(
-                (group.project_id, group.source)))
+            found += self._groups.tick(due, lambda group: min(
+                reached((group.project_id, group.source)),
+                seen.get(group.partition, _NEVER) - lateness))
         values = {one.event_id: one.delivery.value for one in turn}
         for group, one in found:
             value = values.get(one.event["event_id"]) if getattr(

@@ -87,7 +87,12 @@ class Receiver:
         self._server.server_close()
 
     def _handle(self, request) -> None:
-        body = request.rfile.read(int(request.headers["Content-Length"]))
+        length = int(request.headers["Content-Length"])
+        body = request.rfile.read(length)
+        if len(body) < length:
+            # Its sender was killed in the middle of it.
+            request.close_connection = True
+            return
         self.requests.append((request.path, dict(request.headers), body))
         self.times.append(time.monotonic())
         answer = self.answer(request)

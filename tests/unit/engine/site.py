@@ -61,6 +61,7 @@ class EngineSite:
         self.now = 0.0
         self.handed: list[dict] = []
         self.log: list[Delivery] = []
+        self.read = 0
         self.conf = options(engine_options.groups()[0][1],
                             follow_interval=0.05, **conf)
         self.options = cfg.ConfigOpts()
@@ -131,6 +132,7 @@ class EngineSite:
             made.append(Delivery(record.key, record.value, record.headers,
                                  partition, len(self.log) + len(made)))
         self.log += made
+        self.read = len(self.log)
         return made
 
     def send(self, *sent: dict, at: float | None = None) -> None:
@@ -148,7 +150,13 @@ class EngineSite:
     def pass_to(self, now: float) -> None:
         """Let time pass."""
         self.now = now
-        self.engine.tick(now)
+        # The first turn asks where the log ends, the next one knows.
+        for _ in range(2):
+            self.engine.tick(now, self.ends)
+
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        """Return what a subscription would tell of the log."""
+        return {0: (self.read, len(self.log))}
 
     # -- what there is -------------------------------------------------------
 

@@ -24,9 +24,11 @@ import sqlalchemy as sa
 from monasca_events_common.catalog import signing
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database.tables import DELIVERIES
+from monasca_events_common.database.tables import FIRINGS
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Rejected
 from monasca_events_common.errors import Unavailable
+from monasca_events_engine import attempts
 from monasca_events_engine import dispatcher
 from tests.unit.engine.outgoing import firing
 from tests.unit.engine.outgoing import firing_row
@@ -52,9 +54,9 @@ class DispatcherCase(SqliteCase):
     def setUp(self):
         super().setUp()
         self.table = Table(self.database)
-        logging.getLogger(dispatcher.__name__).setLevel(logging.CRITICAL)
-        self.addCleanup(logging.getLogger(dispatcher.__name__).setLevel,
-                        logging.NOTSET)
+        for module in (dispatcher, attempts):
+            module.LOG.setLevel(logging.CRITICAL)
+            self.addCleanup(module.LOG.setLevel, logging.NOTSET)
 
     def run_one(self, does=None, **values) -> tuple[Running, Steered]:
         action = Steered(does)
@@ -180,7 +182,7 @@ class TestMistakes(DispatcherCase):
                 raise ZeroDivisionError("a plug-in's mistake")
         running, action = self.run_one(break_first, threads=2,
                                        breaker_failures=99)
-        with self.assertLogs(dispatcher.LOG, logging.ERROR) as logs:
+        with self.assertLogs(attempts.LOG, logging.ERROR) as logs:
             made = self.table.add(10)
             self.await_all(10)
         self.assertIn("ZeroDivisionError", logs.output[0])
@@ -233,6 +235,29 @@ class TestMistakes(DispatcherCase):
             found = self.table.await_status(made["delivery_id"], "parked")
         self.assertEqual("no such target", found["last_error"])
         self.assertEqual([], action.seen)
+
+    def test_an_action_that_breaks_at_its_target_breaks_nothing_else(self):
+        """It is asked in the engine's own thread."""
+        running, action = self.run_one()
+        with mock.patch.object(Steered, "target", side_effect=KeyError("x")):
+            made, = running.hand_over(self.table)
+            found = self.table.await_status(made["delivery_id"], "parked")
+        self.assertIn("cannot tell where it goes", found["last_error"])
+        running.hand_over(self.table)
+        until("others go on", lambda: action.seen)
+
+    def test_what_cannot_be_read_parks_and_ends_no_thread(self):
+        running, action = self.run_one(threads=1)
+        content = firing()
+        made = row(content, time.time())
+        with self.database.begin() as connection:
+            connection.execute(FIRINGS.insert().values(
+                {**firing_row(content, 0.0), "content": "no JSON"}))
+            connection.execute(DELIVERIES.insert().values(made))
+        found = self.table.await_status(made["delivery_id"], "parked")
+        self.assertIn("cannot be read", found["last_error"])
+        self.table.add()
+        until("others go on", lambda: action.seen)
 
     def test_a_firing_that_is_gone_parks_its_delivery(self):
         self.run_one()

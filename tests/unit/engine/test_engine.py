@@ -206,6 +206,29 @@ class TestOrdered(EngineCase):
 class TestCrash(EngineCase):
     """F4: what a transaction does not hold did not happen."""
 
+    def test_an_end_that_is_on_the_bus_is_not_missed_after_a_restart(self):
+        self.site.trigger(ABSENCE)
+        self.site.send(event("a.start", 0))
+        self.site.pass_to(5)
+        self.site.start()
+        self.site.deliveries_of([event("a.end", 10)])
+        self.site.read = 1
+        self.site.pass_to(100)
+        self.site.pass_to(103)
+        self.assertEqual([], self.site.outcomes())
+        self.site.replay(1)
+        self.site.pass_to(200)
+        self.assertEqual([], self.site.outcomes())
+
+    def test_a_deadline_passes_after_a_restart_although_nothing_comes(self):
+        self.site.trigger(ABSENCE)
+        self.site.send(event("a.start", 0))
+        self.site.pass_to(5)
+        self.site.start()
+        self.site.pass_to(61)
+        self.site.pass_to(64)
+        self.assertEqual([("missed", 60)], self.site.outcomes())
+
     def test_after_a_restart_nothing_is_lost_and_nothing_fires_twice(self):
         self.site.trigger(ABSENCE)
         self.site.trigger(DELETED)
@@ -214,8 +237,10 @@ class TestCrash(EngineCase):
         self.site.pass_to(30)
         self.site.restart()
         self.site.pass_to(61)
+        self.site.pass_to(64)
         self.site.restart()
         self.site.pass_to(90)
+        self.site.pass_to(93)
         self.assertEqual([("fired", 0), ("missed", 60)],
                          self.site.outcomes())
 
@@ -259,7 +284,7 @@ class TestCrash(EngineCase):
                 with self.assertRaises(Unavailable):
                     self.site.engine.handle(batch)
                 with self.assertRaises(Unavailable):
-                    self.site.engine.tick(0)
+                    self.site.engine.tick(0, self.site.ends)
             self.assertEqual([], self.site.handed)
         self.assertIs(begin.__func__, self.site.database.begin.__func__)
         self.site.engine.handle(batch)
@@ -322,7 +347,7 @@ class TestFollowing(EngineCase):
         self.assertEqual(2, len(self.site.states()))
         self.site.catalog.delete(PROJECT, "triggers", first, "t")
         self.site.change(second, enabled=False)
-        self.site.engine.tick(0)
+        self.site.engine.tick(0, self.site.ends)
         self.assertEqual([], self.site.states())
         self.site.pass_to(1000)
         self.assertEqual([], self.site.firings())

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A webhook's receiver: a real HTTP server that remembers what came."""
+
+import http.server
+import threading
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A sender that is killed is what these tests are about."""
+
+
+class Receiver:
+    """Answers 200 and keeps bodies by ``webhook-id``.
+
+    :ivar got: webhook-id → list of (headers, body) in order of coming
+    """
+
+    def __init__(self) -> None:
+        self.got: dict[str, list[tuple[dict, bytes]]] = {}
+        self._lock = threading.Lock()
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver._take(dict(self.headers), body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                """Tests print nothing."""
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+        threading.Thread(target=self._server.serve_forever,
+                         daemon=True).start()
+
+    def _take(self, headers: dict, body: bytes) -> None:
+        with self._lock:
+            self.got.setdefault(headers.get("webhook-id", ""), []).append(
+                (headers, body))
+
+    @property
+    def conf(self) -> str:
+        """Return the option group that lets webhooks come here."""
+        return (f"[webhook]\nschemes = http\nports = {self.port}\n"
+                "allowed_networks = 127.0.0.0/8\n")
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
