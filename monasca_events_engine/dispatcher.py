@@ -22,16 +22,13 @@ speaks with the database for all of them and writes outcomes in groups.
 import collections
 from collections.abc import Callable, Mapping, Sequence
 import logging
-import random
 import threading
 import time
 import uuid
 
 from oslo_config import cfg
-import orjson
 
 from monasca_events_common.catalog import Catalog
-from monasca_events_common.catalog import Definition
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
 from monasca_events_common.errors import Misconfigured
@@ -39,13 +36,14 @@ from monasca_events_common.errors import Rejected
 from monasca_events_common.errors import Unavailable
 from monasca_events_engine import counters
 from monasca_events_engine import retry
-from monasca_events_engine.actions import Action
 from monasca_events_engine.actions import Actions
-from monasca_events_engine.actions import Delivery
+from monasca_events_engine.attempts import Attempts
+from monasca_events_engine.attempts import MISTAKE_SECONDS
 from monasca_events_engine.deliveries import Deliveries
 from monasca_events_engine.deliveries import Entry
 from monasca_events_engine.deliveries import FIELDS
 from monasca_events_engine.methods import Methods
+from monasca_events_engine.methods import UnknownMethod
 from monasca_events_engine.queues import Postponed
 from monasca_events_engine.queues import Queues
 from monasca_events_engine.retry import Outcome
@@ -96,9 +94,6 @@ GRACE = 10.0
 #: for somebody may have cancelled it.
 STALE = 1.0
 
-#: Seconds for which a delivery waits that the operator's mistake holds up.
-MISTAKE_SECONDS = 60.0
-
 _SWEEP = 60.0
 
 
@@ -123,7 +118,7 @@ class Dispatcher:
         self._deliveries = Deliveries(database, self.owner)
         self.methods = Methods(catalog, secrets)
         self._queues = Queues(conf.dispatcher)
-        self._rng = random.Random()  # noqa: S311 - jitter
+        self._attempts = Attempts(actions, self.methods, conf, clock)
         #: Delivery id → entry, of all that this process has a lease on.
         self._held: dict[str, Entry] = {}
         #: Entries whose method is not known here yet.
@@ -196,30 +191,15 @@ class Dispatcher:
     def _file(self, entry: Entry) -> None:
         """Put an entry where a thread finds it."""
         try:
-            method = self._method(entry)
-            target = self._actions.get(entry.action).target(
-                entry.project_id, method.content if method else None)
-        except LookupError:
+            target = self._attempts.target(entry)
+        except UnknownMethod:
             self._unknown.append(entry)
         except Rejected as error:
             self._settle(entry, retry.given_up(
                 entry.delivery_id, entry.attempts, self._clock(),
                 str(error)))
         else:
-            self._put_back(self._queues.put(f"{entry.action} {target}",
-                                            entry))
-
-    def _method(self, entry: Entry) -> Definition | None:
-        """Return its method, None where it needs none.
-
-        Raises LookupError where there is none, or none yet.
-        """
-        if entry.method_id is None:
-            return None
-        method = self.methods.get(entry.method_id)
-        if method is None or method.project_id != entry.project_id:
-            raise LookupError(entry.method_id)
-        return method
+            self._put_back(self._queues.put(target, entry))
 
     def _put_back(self, postponed: Sequence[Postponed]) -> None:
         now = self._clock()
@@ -233,22 +213,18 @@ class Dispatcher:
 
     def _settle(self, entry: Entry, outcome: Outcome) -> None:
         counters.DELIVERIES.labels(
-            self._label(entry.action),
+            self._attempts.label(entry.action),
             "failed" if outcome.status == retry.PENDING else outcome.status
         ).inc()
         if outcome.status == retry.PARKED:
             LOG.warning("delivery %s of project %s by %s is parked: %s",
                         entry.delivery_id, entry.project_id,
-                        self._label(entry.action), outcome.error)
+                        self._attempts.label(entry.action), outcome.error)
         self._outcomes.append(outcome)
         if len(self._outcomes) > MAX_UNWRITTEN:
             # Until the next group is written.
             self._may_send.clear()
         self._signal.set()
-
-    def _label(self, action: str) -> str:
-        # A label's values must stay few, whatever rows say.
-        return action if action in self._actions.names() else "unknown"
 
     # -- executing, in several threads
 
@@ -266,68 +242,23 @@ class Dispatcher:
     def _execute(self, target: str, entry: Entry, waited: float
                  ) -> bool | None:
         """Make one attempt; return whether the target answered well."""
-        attempt = entry.attempts + 1
         try:
             if waited > STALE and not self._deliveries.is_ours(
                     entry.delivery_id):
                 self._held.pop(entry.delivery_id, None)
                 return None
-            action = self._actions.get(entry.action)
-            delivery = self._delivery(target, entry, attempt)
-        except LookupError:
+            outcome, worked = self._attempts.make(target, entry)
+        except UnknownMethod:
             self._unknown.append(entry)
             self._signal.set()
-            return None
-        except Rejected as error:
-            self._settle(entry, retry.given_up(
-                entry.delivery_id, entry.attempts, self._clock(),
-                str(error)))
             return None
         except (Misconfigured, Unavailable) as error:
             LOG.error("delivery %s of project %s has to wait: %s",
                       entry.delivery_id, entry.project_id, error)
             self._postpone(entry, self._clock() + MISTAKE_SECONDS)
             return None
-        with counters.SECONDS.labels(self._label(entry.action)).time():
-            outcome, worked = self._attempt(action, delivery)
         self._settle(entry, outcome)
         return worked
-
-    def _delivery(self, target: str, entry: Entry, attempt: int) -> Delivery:
-        if entry.content is None:
-            raise Rejected("its firing is no longer in the history")
-        method = self._method(entry)
-        return Delivery(
-            entry.delivery_id, entry.project_id, attempt,
-            orjson.loads(entry.content), method.content if method else None,
-            self.methods.keys(method, self._clock()) if method else (),
-            target)
-
-    def _attempt(self, action: Action, delivery: Delivery
-                 ) -> tuple[Outcome, bool | None]:
-        try:
-            result = action.execute(delivery)
-        except Rejected as error:
-            return retry.given_up(delivery.delivery_id, delivery.attempt,
-                                  self._clock(), str(error)), None
-        except Unavailable as error:
-            failure, retry_after = str(error), error.retry_after
-        except Misconfigured as error:
-            LOG.error("delivery %s of project %s: %s", delivery.delivery_id,
-                      delivery.project_id, error)
-            failure, retry_after = str(error), MISTAKE_SECONDS
-        except Exception as error:
-            # The edge of plug-ins, a third party's among them: what escapes
-            # one delivery must not end the thread that makes all others.
-            LOG.exception("delivery %s: the action failed in a way that it "
-                          "does not know", delivery.delivery_id)
-            failure, retry_after = type(error).__name__, 0.0
-        else:
-            return retry.delivered(delivery.delivery_id, delivery.attempt,
-                                   self._clock(), result), True
-        return retry.failed(delivery.delivery_id, delivery.attempt,
-                            self._clock(), failure, retry_after,
-                            self._conf.retry_engine, self._rng), False
 
     # -- the one thread that speaks with the database
 
@@ -396,15 +327,13 @@ class Dispatcher:
             self._unknown.extend(entries)
             raise
         for entry in entries:
-            try:
-                self._method(entry)
-            except LookupError:
+            if self._attempts.knows(entry):
+                self._file(entry)
+            else:
                 self._settle(entry, retry.given_up(
                     entry.delivery_id, entry.attempts, self._clock(),
                     "its notification method is no longer there",
                     retry.CANCELLED))
-            else:
-                self._file(entry)
 
     def _poll(self, now: float) -> None:
         """Claim what is due, as far as there is room."""

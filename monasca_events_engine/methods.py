@@ -25,6 +25,10 @@ from monasca_events_common.catalog import signing
 from monasca_events_common.catalog.secrets import Secrets
 
 
+class UnknownMethod(Exception):
+    """There is no such notification method for the project, or not yet."""
+
+
 class Methods:
     """Follows the catalog. Safe for several threads."""
 
@@ -52,9 +56,15 @@ class Methods:
                 revision = max(revision, one.revision)
             self._revision = revision
 
-    def get(self, method_id: str) -> Definition | None:
-        """Return a method; None where there is none, or not yet."""
-        return self._known.get(method_id)
+    def get(self, project_id: str, method_id: str) -> Definition:
+        """Return a method of a project.
+
+        :raises UnknownMethod: there is none
+        """
+        found = self._known.get(method_id)
+        if found is None or found.project_id != project_id:
+            raise UnknownMethod(method_id)
+        return found
 
     def keys(self, method: Definition, now: float) -> tuple[str, ...]:
         """Return its live signing keys, the newest first.

@@ -360,7 +360,7 @@ class DispatcherContract(_Case):
             "name": "x", "type": "steered", "address": "second",
             "settings": {}}, AT)
         until("the change is known", lambda: running.dispatcher.methods.get(
-            made).content["address"] == "second")
+            PROJECT, made).content["address"] == "second")
         second, = self.table.add(method_id=made)
         self.table.await_status(second["delivery_id"], "delivered")
         self.assertEqual(["first", "second"],
