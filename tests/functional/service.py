@@ -17,6 +17,7 @@ deployment runs in a thread here. Against a live service nothing is started:
 then the environment names its address, tokens and projects.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import os
@@ -121,10 +122,14 @@ class Service:
     :ivar application: the WSGI application
     """
 
-    def __init__(self, *, pump: bool = True, **app_arguments) -> None:
-        """:param pump: move what is posted into the store"""
+    def __init__(self, *, pump: bool = True,
+                 settings: Mapping[str, str] | None = None,
+                 **app_arguments) -> None:
+        """:param pump: move what is posted into the store
+        :param settings: group__option → value
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="monasca-events-")
-        self.parts = make_parts(self._folder.name)
+        self.parts = make_parts(self._folder.name, **(settings or {}))
         self.application = make_application(self.parts, **app_arguments)
         self._stop = threading.Event()
         self._pump = threading.Thread(target=self._run, daemon=True)

@@ -13,6 +13,7 @@
 
 """Back-tests through the API, with a worker beside it; B34."""
 
+import tempfile
 import threading
 import unittest
 
@@ -33,11 +34,19 @@ class BacktestsTest(unittest.TestCase):
 
     def setUp(self):
         service.set_environment()
-        self.service = service.Service(pump=False)
+        self.service = service.Service(pump=False, settings={
+            "database__connection": self.make_database(),
+            "database__auto_upgrade": "true"})
         self.addCleanup(self.service.close)
         self.parts = self.service.parts
         self.client = service.client(self.service.application)
         self.stop = threading.Event()
+
+    def make_database(self) -> str:
+        """Return the URL of an empty database; others override it."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return f"sqlite:///{folder.name}/definitions.db"
 
     def work(self):
         """Start the worker that an engine has."""

@@ -43,14 +43,18 @@ class FiringsTest(unittest.TestCase):
 
     def setUp(self):
         service.set_environment()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.site = EngineSite(folder.name)
+        self.site = EngineSite(self.make_database())
         self.addCleanup(self.site.database.close)
         self.service = service.Service(
             pump=False, database=self.site.database, clock=self.clock)
         self.addCleanup(self.service.close)
         self.client = service.client(self.service.application)
+
+    def make_database(self) -> str:
+        """Return the URL of an empty database; others override it."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return f"sqlite:///{folder.name}/engine.db"
 
     def clock(self):
         return datetime.datetime.fromtimestamp(
