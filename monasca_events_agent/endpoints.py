@@ -21,17 +21,14 @@ from collections.abc import Callable, Mapping
 import dataclasses
 import email.utils
 import logging
-import os
-import ssl
 import time
 
 from keystoneauth1 import exceptions
-from keystoneauth1 import loading
 from keystoneauth1 import session as keystone_session
 from oslo_config import cfg
 
+from monasca_events_common import credentials
 from monasca_events_common.errors import IdentityUnavailable
-from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -64,9 +61,6 @@ AUTH_GROUP = "api_auth"
 # Seconds between two tries at an identity service that does not answer. A try
 # may be two requests: versions, then a token.
 _IDENTITY_PAUSE = 2.0
-# Seconds to wait for its answer where [api_auth] timeout says nothing:
-# keystoneauth would wait for ever for one that hangs.
-_IDENTITY_TIMEOUT = 10.0
 # No answer may make the agent wait longer than that.
 _LONGEST_WAIT = 300.0
 # A file of certificates that vanished is an OSError that requests lets pass.
@@ -131,7 +125,7 @@ class Endpoints:
             self._session.get_auth_headers()
         except _TROUBLE as error:
             raise IdentityUnavailable(
-                f"no token for the agent: {_sentence(error)}",
+                f"no token for the agent: {credentials.sentence(error)}",
                 retry_after=_IDENTITY_PAUSE) from error
 
     def _ordered(self) -> list[str]:
@@ -155,7 +149,7 @@ class Endpoints:
                 region_name=self.conf.region_name)
         except _TROUBLE as error:
             raise IdentityUnavailable(
-                f"no catalog for the agent: {_sentence(error)}",
+                f"no catalog for the agent: {credentials.sentence(error)}",
                 retry_after=_IDENTITY_PAUSE) from error
         if not url:
             raise Unavailable(
@@ -173,8 +167,9 @@ class Endpoints:
                 raise_exc=False, redirect=False,
                 timeout=self.conf.write_timeout)
         except _TROUBLE as error:
-            raise Unavailable(f"{url} does not answer: {_sentence(error)}",
-                              code="api_down", retry_after=0.0) from error
+            raise Unavailable(
+                f"{url} does not answer: {credentials.sentence(error)}",
+                code="api_down", retry_after=0.0) from error
         answer = Answer(response.status_code, response.content, _seconds(
             response.headers.get("Retry-After")))
         if answer.status >= 500:
@@ -189,71 +184,7 @@ def make_session(conf: cfg.ConfigOpts) -> keystone_session.Session:
 
     Raises Misconfigured. Connects to nothing.
     """
-    register_auth(conf)
-    _check_files(conf[AUTH_GROUP])
-    try:
-        auth = loading.load_auth_from_conf_options(conf, AUTH_GROUP)
-        if auth is None:
-            raise Misconfigured(
-                f"[{AUTH_GROUP}] auth_type is not set; expected password, "
-                "v3applicationcredential, admin_token or none")
-        session = loading.load_session_from_conf_options(
-            conf, AUTH_GROUP, auth=auth)
-    except (exceptions.ClientException, cfg.Error) as error:
-        raise Misconfigured(f"[{AUTH_GROUP}]: {_sentence(error)}") from error
-    if session.timeout is None:
-        session.timeout = _IDENTITY_TIMEOUT
-    if conf[AUTH_GROUP].insecure:
-        LOG.warning("[%s] insecure is set: certificates of the API and of "
-                    "the identity service are not verified", AUTH_GROUP)
-    return session
-
-
-def _check_files(settings) -> None:
-    """Read the files of TLS once, for requests does so at each request.
-
-    Raises Misconfigured.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authorities, mine = settings.cafile, settings.certfile
-    if settings.keyfile and not mine:
-        raise Misconfigured(f"[{AUTH_GROUP}] keyfile is set without certfile")
-    try:
-        if authorities and not settings.insecure:
-            is_folder = os.path.isdir(authorities)
-            context.load_verify_locations(
-                None if is_folder else authorities,
-                authorities if is_folder else None)
-    except OSError as error:
-        raise Misconfigured(f"[{AUTH_GROUP}] cafile = {authorities}: "
-                            f"{_sentence(error)}") from error
-    try:
-        if mine:
-            # An empty password: nobody is there to be asked for one.
-            context.load_cert_chain(mine, settings.keyfile, "")
-    except OSError as error:
-        raise Misconfigured(
-            f"[{AUTH_GROUP}] certfile = {mine}, keyfile = "
-            f"{settings.keyfile or mine}: {_sentence(error)}") from error
-
-
-def register_auth(conf: cfg.ConfigOpts) -> None:
-    """Register keystoneauth's options in ``[api_auth]``."""
-    loading.register_auth_conf_options(conf, AUTH_GROUP)
-    loading.register_session_conf_options(conf, AUTH_GROUP)
-
-
-def auth_opts() -> list[cfg.Opt]:
-    """Return the options of ``[api_auth]`` for the sample file."""
-    found: dict[str, cfg.Opt] = {}
-    for opts in (loading.get_auth_common_conf_options(),
-                 loading.get_session_conf_options(),
-                 *map(loading.get_auth_plugin_conf_options,
-                      ("password", "v3applicationcredential",
-                       "admin_token"))):
-        for one in opts:
-            found.setdefault(one.name, one)
-    return list(found.values())
+    return credentials.make_session(conf, AUTH_GROUP)
 
 
 def _events(url: str) -> str:
@@ -274,7 +205,3 @@ def _seconds(retry_after: str | None) -> float:
             return 0.0
         seconds = moment.timestamp() - time.time()
     return min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())[:600] or type(error).__name__

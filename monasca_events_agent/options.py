@@ -18,6 +18,7 @@ from oslo_config import cfg
 
 from monasca_events_agent import agent
 from monasca_events_agent import endpoints
+from monasca_events_common import credentials
 
 # Sources whose options are in the sample; imported only when it is made.
 _SOURCES = ("monasca_events_agent.sources.notifications:NotificationSource",
@@ -32,7 +33,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         module, name = spelling.split(":")
         cls = getattr(importlib.import_module(module), name)
         found.append((cls.GROUP, list(cls.OPTS)))
-    found.append((endpoints.AUTH_GROUP, endpoints.auth_opts()))
+    found.append((endpoints.AUTH_GROUP, credentials.options()))
     # Read by services that notify through a file, not by the agent; listed
     # here because the driver is this package's.
     found.append((file_driver.GROUP, list(file_driver.OPTS)))

@@ -26,6 +26,7 @@ from monasca_events_agent import endpoints
 from monasca_events_agent import poster
 from monasca_events_agent import spool
 from monasca_events_agent.endpoints import Endpoints
+from monasca_events_common import credentials
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
@@ -172,14 +173,14 @@ class TestInsecure(_TlsTest):
     def test_it_posts_to_anybody_and_warns_at_each_start(self):
         alone = self.authority.sign("api.example.org", by_itself=True)
         sink = self.sink(alone)
-        with self.assertLogs(endpoints.LOG, logging.WARNING) as logs:
+        with self.assertLogs(credentials.LOG, logging.WARNING) as logs:
             self.assert_posts(sink, insecure="true")
         warning, = logs.output
         self.assertIn("[api_auth] insecure is set", warning)
         self.assertIn("not verified", warning)
 
     def test_without_it_nothing_is_said(self):
-        with self.assertNoLogs("monasca_events_agent", logging.WARNING):
+        with self.assertNoLogs("monasca_events_common", logging.WARNING):
             self.session("https://127.0.0.1:1", cafile=self.authority.file)
 
 
