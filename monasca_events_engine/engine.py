@@ -228,6 +228,8 @@ class Engine(Handler):
                     raise ValueError("no schema that this engine knows")
                 hits = index.find(delivery.key, headers["event_type"],
                                   delivery.value)
+                if hits is not None and hits[0] is None:
+                    hits = decode(delivery.value, hits[1]), hits[1]
             except (ValueError, KeyError) as error:
                 rejected.append(Rejected(
                     place, "invalid_record", f"the record is not an event "
@@ -235,8 +237,6 @@ class Engine(Handler):
                 hits = None
             if hits is not None:
                 event, wanted = hits
-                if event is None:
-                    event = decode(delivery.value, wanted)
                 if is_new:
                     self._judge(event, wanted, delivery, now, methods, work)
                 if any(rule.is_ordered for rule, _ in wanted):

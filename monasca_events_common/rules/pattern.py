@@ -348,6 +348,12 @@ class Pattern:
             return Mismatch("an array", f"at most {MAX_ELEMENTS} elements "
                             "to compare", "longer than that")
 
+    @property
+    def asks_type_only(self) -> bool:
+        """Whether the event's type alone says if it matches."""
+        return isinstance(self.root.children.get("event_type"), Leaf) \
+            and not self.root.asks_beyond(("event_type",))
+
     def accepts_type(self, event_type: str) -> bool:
         """Return whether an event of this type can match at all."""
         return _accepts(self.root, event_type)

@@ -50,6 +50,8 @@ class Trigger(abc.ABC):
     :cvar version: to be changed with what makes an older state useless
     :cvar needs_all: False where only the fields before ``traits`` are looked
         at, which saves decoding the rest
+    :cvar needs_head: False too where it is only ``event_id``,
+        ``project_id``, ``event_type`` and ``timestamp``
     :cvar GROUP, OPTS: an option group that it gets, and the options in it,
         which should be mutable
     :cvar conf: that group, once the trigger is configured
@@ -64,6 +66,7 @@ class Trigger(abc.ABC):
     severity: str = "LOW"
     version: int | str = 1
     needs_all: bool = True
+    needs_head: bool = True
     GROUP: str | None = None
     OPTS: Sequence[cfg.Opt] = ()
     conf = None
@@ -180,6 +183,7 @@ class Rule:
     :ivar make: makes the trigger of one group
     :ivar needs_all: False where triggers and groups look only at the fields
         before ``traits``, so that the rest need not be decoded
+    :ivar needs_head: False where it is only the four before ``received_at``
     :ivar settings: what the engine itself goes by: ``notify``, ``dry_run``,
         ``mute``, ``rate_limit``
     """
@@ -195,6 +199,7 @@ class Rule:
     is_ordered: bool
     make: Callable[[], Trigger]
     needs_all: bool = True
+    needs_head: bool = True
     settings: Mapping = dataclasses.field(default_factory=dict)
 
     @property
@@ -221,6 +226,7 @@ def of_class(name: str, cls: type[Trigger]) -> Rule:
     return Rule(
         id=name, version=str(cls.version), project_id=None, name=name,
         severity=cls.severity, needs_all=cls.needs_all,
+        needs_head=cls.needs_head,
         patterns=patterns, group_by=dict.fromkeys(patterns, paths),
         labels=tuple(one.text for one in paths), is_ordered=cls.is_ordered,
         make=cls, settings={"actions": tuple(cls.actions)})

@@ -119,6 +119,16 @@ class TestMatch(EngineCase):
         self.assertEqual([0, 2], [one.position for one in found])
         self.assertEqual(1, len(self.site.firings()))
 
+    def test_no_json_is_rejected_where_its_type_alone_is_wanted_too(self):
+        """F12"""
+        self.site.trigger(DELETED)
+        good, = self.site.deliveries_of([event("vm.delete.end", 1)])
+        found = self.site.engine.handle([
+            Delivery(good.key, b"{no json", good.headers, 0, 0),
+            Delivery(good.key, good.value, good.headers, 0, 1)])
+        self.assertEqual([0], [one.position for one in found])
+        self.assertEqual(1, len(self.site.firings()))
+
 
 class TestOrdered(EngineCase):
 

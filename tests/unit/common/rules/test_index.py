@@ -12,6 +12,7 @@
 
 """The index finds exactly what a naive matcher finds, removal included."""
 
+import dataclasses
 import unittest
 
 from hypothesis import given
@@ -168,6 +169,37 @@ class TestIndex(unittest.TestCase):
             orjson.dumps(samples.event("a", resource_id="vm-7")))
         self.assertIsNone(event)
         self.assertEqual(((made, ("s0",)),), hits)
+
+    def test_where_the_type_says_all_nothing_is_read(self):
+        by_type = rule(1, samples.PROJECT, {"event_type": ["a"]})
+        everything = rule(2, None, {"event_type": [{"exists": True}]})
+        twice = rule(3, samples.PROJECT, {"event_type": ["b"]},
+                     {"event_type": ["b"], "traits": {"host": ["h"]}})
+        index = Index(build([by_type, everything, twice]), [everything])
+        key = samples.PROJECT.encode()
+        self.assertEqual((None, ((by_type, ("s0",)), (everything, ("s0",)))),
+                         index.find(key, b"a", b"no json"))
+        self.assertEqual((None, ((everything, ("s0",)),)),
+                         index.find(b"other", b"x", b"no json"))
+        # A rule's slots are found together, so this one is read.
+        event = samples.event("b", traits={"host": "h"})
+        found, hits = index.find(key, b"b", orjson.dumps(event))
+        self.assertEqual(event, found)
+        self.assertEqual({"r2": {"s0"}, "r3": {"s0", "s1"}},
+                         {one.id: set(slots) for one, slots in hits})
+
+    def test_no_more_is_decoded_than_is_looked_at(self):
+        event = samples.event("a")
+        value = orjson.dumps(event)
+        whole = rule(1, None, {"event_type": ["a"]})
+        head = dataclasses.replace(whole, needs_all=False)
+        front = dataclasses.replace(head, needs_head=False)
+        for wanted, last in (([whole, head], "marks"),
+                             ([head, front], "global_request_id"),
+                             ([front], "timestamp")):
+            found = indices.decode(value, [(one, ()) for one in wanted])
+            self.assertEqual(last, list(found)[-1])
+            self.assertEqual({name: event[name] for name in found}, found)
 
     def test_the_field_itself_is_read_and_not_one_of_that_name_elsewhere(self):
         index = Index(build([
