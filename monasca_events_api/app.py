@@ -43,6 +43,10 @@ from monasca_events_common.database import Database
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.store import Store
 
+#: Seconds for which the database may say nothing to a request: as long is a
+#: thread held that could take events.
+SILENCE = 5
+
 #: Addresses that need no token.
 PUBLIC = frozenset(("", "/", "/version", "/version/", "/healthcheck",
                     "/healthcheck/", "/v1.0", "/v1.0/"))

@@ -83,7 +83,8 @@ def maker(sock: socket.socket, identity: identities.Identity):
     def make(conf: cfg.ConfigOpts) -> daemon.Loop:
         bus = buses.get_bus(conf)
         store = stores.get_store(conf)
-        database = databases.get_database(conf, patient=True)
+        database = databases.get_database(conf, patient=True,
+                                          silence=app.SILENCE)
         application = app.make_app(conf, bus, store, identity, database,
                                    secrets.get_secrets(conf, make=True))
 

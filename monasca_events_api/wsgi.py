@@ -44,7 +44,8 @@ def make_application():
     config.set_up_logging(conf)
     return app.make_app(conf, bus.get_bus(conf), store.get_store(conf),
                         identity.get_identity(conf),
-                        database.get_database(conf, patient=True),
+                        database.get_database(conf, patient=True,
+                                              silence=app.SILENCE),
                         secrets.get_secrets(conf, make=True))
 
 

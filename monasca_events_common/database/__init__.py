@@ -62,20 +62,26 @@ OPTS = [
 #: Seconds that a writer of an SQLite file waits for another one.
 _BUSY = 5.0
 
-#: For each driver how long a server may stay silent, in seconds. Without it a
-#: server that hangs would hold a thread for ever.
-_PATIENCE: dict[str, dict] = {
-    "pymysql": {"connect_timeout": 5, "read_timeout": 30,
-                "write_timeout": 30},
-    "psycopg": {"connect_timeout": 5},
-}
+#: Seconds for which a server may stay silent. Without a limit one that hangs
+#: would hold a thread for ever.
+SILENCE = 30
+
+
+def _limits(driver: str, silence: int) -> dict:
+    """Return the arguments by which a driver gives up on a silent server."""
+    if driver == "pymysql":
+        return {"connect_timeout": 5, "read_timeout": silence,
+                "write_timeout": silence}
+    return {"connect_timeout": 5} if driver == "psycopg" else {}
 
 
 class Database:
     """A connection pool and its transactions. Safe for several threads."""
 
-    def __init__(self, connection: str, max_pool_size: int = 10) -> None:
+    def __init__(self, connection: str, max_pool_size: int = 10,
+                 silence: int = SILENCE) -> None:
         """:param connection: SQLAlchemy URL
+        :param silence: seconds for which MariaDB or MySQL may say nothing
         :raises Misconfigured: it is none, or its driver is not installed
         """
         try:
@@ -85,8 +91,8 @@ class Database:
                            "poolclass": sa.pool.QueuePool}
             else:
                 options = {"pool_pre_ping": True, "pool_recycle": 3600,
-                           "connect_args": _PATIENCE.get(
-                               url.get_driver_name(), {})}
+                           "connect_args": _limits(
+                               url.get_driver_name(), silence)}
             self.engine = sa.create_engine(
                 url, pool_size=max_pool_size, max_overflow=max_pool_size,
                 pool_timeout=_BUSY, **options)
@@ -303,10 +309,11 @@ def newest() -> str:
         _settings()).get_current_head()
 
 
-def get_database(conf: cfg.ConfigOpts, *, patient: bool = False
-                 ) -> Database:
+def get_database(conf: cfg.ConfigOpts, *, patient: bool = False,
+                 silence: int = SILENCE) -> Database:
     """Return the database that ``[database]`` describes, its tables ready.
 
+    :param silence: as in Database
     :param patient: return also while it does not answer; then the first call
         that reaches it makes the tables ready, and until then every call
         raises Unavailable
@@ -315,7 +322,7 @@ def get_database(conf: cfg.ConfigOpts, *, patient: bool = False
     """
     conf.register_opts(OPTS, group=GROUP)
     group = conf[GROUP]
-    found = Database(group.connection, group.max_pool_size)
+    found = Database(group.connection, group.max_pool_size, silence)
     wanted = group.auto_upgrade
     is_upgraded = wanted or wanted is None and found.dialect == "sqlite"
     prepare = found.upgrade if is_upgraded else found.check
