@@ -10,12 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The WSGI application under gunicorn and under uwsgi, as documented.
+"""The WSGI application under gunicorn, uwsgi and Apache, as documented.
 
-Both come from PyPI into a virtual environment in the cache, never into the
-project's own.
+The first two come from PyPI into a virtual environment in the cache, never
+into the project's own; Apache and mod_wsgi are Debian's, run by hand with a
+configuration of their own.
 """
 
+from collections.abc import Iterator
+import contextlib
 import json
 import os
 import pathlib
@@ -38,12 +41,57 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The tool that fetches is no part of the installed packages.
 sys.path.insert(0, str(ROOT / "tools"))
 
+from servers import accounts  # noqa: E402
 from servers import Missing  # noqa: E402
 from servers import sources  # noqa: E402
 
 GUNICORN, UWSGI = "gunicorn==27.0.1", "uwsgi==2.0.31"
 
 APPLICATION = "monasca_events_api.wsgi:application"
+
+
+APACHE = pathlib.Path("/usr/sbin/apache2")
+MODULES = pathlib.Path("/usr/lib/apache2/modules")
+
+_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+#: The part in the middle is that of doc/source/admin/api.rst.
+_APACHE = """
+ServerRoot {home}
+ServerName localhost
+DefaultRuntimeDir {home}
+PidFile {home}/apache.pid
+ErrorLog {home}/apache.log
+Listen {address}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule wsgi_module {modules}/mod_wsgi.so
+WSGISocketPrefix {home}/wsgi
+<Directory />
+    Require all denied
+</Directory>
+
+WSGIDaemonProcess monasca-events processes=2 threads=4 \\
+    display-name=%{{GROUP}} home={home} python-path={path}
+WSGIProcessGroup monasca-events
+WSGIApplicationGroup %{{GLOBAL}}
+WSGIScriptAlias / {package}/wsgi.py
+WSGIChunkedRequest On
+<Directory {package}>
+    Require all granted
+</Directory>
+"""
+
+
+@contextlib.contextmanager
+def wanted() -> Iterator[None]:
+    """Skip the test where something cannot be had; fail it with CI=true."""
+    try:
+        yield
+    except Missing as missing:
+        if os.environ.get("CI") == "true":
+            raise AssertionError(str(missing)) from None
+        raise unittest.SkipTest(str(missing)) from None
 
 
 def fetched(requirement: str) -> pathlib.Path:
@@ -53,17 +101,17 @@ def fetched(requirement: str) -> pathlib.Path:
     """
     cache = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE")
                          or "~/.cache/monasca-events").expanduser()
-    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    name = requirement.replace("==", "-")
-    try:
-        # Each Python has its own: uwsgi is compiled against one.
-        target = cache / f"{name}-{python}"
+    # Each Python has its own: uwsgi is compiled against one.
+    target = cache / f"{requirement.replace('==', '-')}-python{_PYTHON}"
+    with wanted():
         sources.virtualenv(target, [requirement])
-        return target
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise AssertionError(str(missing)) from None
-        raise unittest.SkipTest(str(missing)) from None
+    return target
+
+
+def python_path() -> str:
+    """Return where a Python that knows nothing of ours finds everything."""
+    return os.pathsep.join([str(ROOT), *(
+        one for one in sys.path if one.endswith("site-packages"))])
 
 
 class _Server:
@@ -224,21 +272,8 @@ class _Server:
         return children(self.process.pid)
 
 
-class TestGunicorn(_Server, unittest.TestCase):
-
-    requirement = GUNICORN
-
-    def command(self):
-        return [str(self.server / "bin/gunicorn"), "--workers", "2",
-                "--threads", "4", "--bind", self.url.removeprefix("http://"),
-                "--worker-tmp-dir", str(self.home), APPLICATION]
-
-    def environment(self):
-        # The server's environment knows nothing of ours.
-        ours = [str(ROOT), *(one for one in sys.path
-                             if one.endswith("site-packages"))]
-        return {"PYTHONPATH": os.pathsep.join(ours),
-                "MONASCA_EVENTS_CONFIG": str(self.layout.config)}
+class _Chunked:
+    """Of servers that read a body whose length is not told beforehand."""
 
     def test_a_chunked_body_is_read(self):
         body = json.dumps({"events": [{
@@ -250,6 +285,20 @@ class TestGunicorn(_Server, unittest.TestCase):
     def test_a_chunked_body_too_large_is_413(self):
         answer = self.chunked([b" " * 1000] * 1100)
         self.assertEqual(413, answer.status_code, answer.text)
+
+
+class TestGunicorn(_Server, _Chunked, unittest.TestCase):
+
+    requirement = GUNICORN
+
+    def command(self):
+        return [str(self.server / "bin/gunicorn"), "--workers", "2",
+                "--threads", "4", "--bind", self.url.removeprefix("http://"),
+                "--worker-tmp-dir", str(self.home), APPLICATION]
+
+    def environment(self):
+        return {"PYTHONPATH": python_path(),
+                "MONASCA_EVENTS_CONFIG": str(self.layout.config)}
 
 
 class TestUwsgi(_Server, unittest.TestCase):
@@ -265,12 +314,57 @@ class TestUwsgi(_Server, unittest.TestCase):
                 "--die-on-term",
                 "--env", f"MONASCA_EVENTS_CONFIG={self.layout.config}"]
 
+    def stop(self):
+        # A worker that is told to end while it imports may not notice.
+        wait_for("the workers have loaded", lambda: all(
+            f"pid: {pid} (default app)" in self.log()
+            for pid in self.workers()))
+        super().stop()
+
     def test_a_chunked_body_is_not_taken_for_an_empty_batch(self):
         """uwsgi hands none on; the sender is told so."""
         answer = self.chunked([b'{"events": [{"event_type": "a.b"}]}'])
         self.assertEqual(400, answer.status_code, answer.text)
         self.assertEqual([], self.published())
 
+
+class TestApache(_Server, _Chunked, unittest.TestCase):
+    """mod_wsgi in daemon mode."""
+
+    @classmethod
+    def setUpClass(cls):
+        with wanted():
+            accounts.needed("apache2")
+            sources.debian("apache2", str(APACHE))
+            module = MODULES / "mod_wsgi.so"
+            sources.debian("libapache2-mod-wsgi-py3", str(module))
+            if not module.resolve().name.endswith(f"-{_PYTHON}"):
+                raise Missing(f"{module.resolve().name} is not of the Python "
+                              f"{_PYTHON} that runs the tests")
+
+    def command(self):
+        file = self.home / "apache.conf"
+        file.write_text(_APACHE.format(
+            home=self.home, modules=MODULES, path=python_path(),
+            address=self.url.removeprefix("http://"),
+            package=ROOT / "monasca_events_api"))
+        accounts.give(self.home)
+        return accounts.without_root(
+            [str(APACHE), "-f", str(file), "-D", "FOREGROUND"],
+            [self.home, ROOT, pathlib.Path(sys.prefix)])
+
+    def environment(self):
+        return {"MONASCA_EVENTS_CONFIG": str(self.layout.config)}
+
+    def log(self):
+        return super().log() + "".join(
+            one.read_text(errors="replace")
+            for one in self.home.glob("apache.log"))
+
+    def workers(self):
+        return [pid for pid in super().workers()
+                if b"(wsgi:monasca" in
+                pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 if __name__ == "__main__":

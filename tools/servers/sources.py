@@ -122,9 +122,10 @@ def virtualenv(target: pathlib.Path, requirements: Sequence[str]) -> None:
 def debian(package: str, program: str) -> None:
     """Have the Debian `package` that brings `program` installed.
 
-    `program` is a path, or a pattern that matches one.
+    `program` is a path, or a pattern that matches one; a shared library
+    (`….so`) need not be a program.
     """
-    if _runnable(program):
+    if _usable(program):
         return
     if not shutil.which("apt-get"):
         raise Missing(f"no {program}, and no apt-get to install the Debian "
@@ -135,12 +136,13 @@ def debian(package: str, program: str) -> None:
     with locks.held(pathlib.Path("/run/lock/monasca-events-apt.lock")):
         with _services_kept_down():
             _install(package)
-    if not _runnable(program):
+    if not _usable(program):
         raise Missing(f"the Debian package {package} has no {program}")
 
 
-def _runnable(pattern: str) -> bool:
-    return any(os.access(path, os.X_OK) for path in glob.glob(pattern))
+def _usable(pattern: str) -> bool:
+    wanted = os.R_OK if pattern.endswith(".so") else os.X_OK
+    return any(os.access(path, wanted) for path in glob.glob(pattern))
 
 
 def _install(package: str) -> None:
