@@ -63,6 +63,7 @@ class BacktestsController:
 
     @pecan.expose()
     def _lookup(self, job_id, *rest):
+        resource.check_id(job_id)
         return BacktestController(self._kind, job_id), rest
 
     @index.when("POST")

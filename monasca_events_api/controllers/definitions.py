@@ -98,6 +98,7 @@ class DefinitionsController:
 
     @pecan.expose()
     def _lookup(self, definition_id, *rest):
+        resource.check_id(definition_id)
         return self._find(definition_id), rest
 
     def _find(self, definition_id: str) -> "DefinitionController":

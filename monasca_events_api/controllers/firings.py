@@ -44,6 +44,7 @@ class FiringsController:
     def _lookup(self, firing_id, *rest):
         if self._trigger_id is None:
             pecan.abort(404)
+        resource.check_id(firing_id)
         return FiringController(self._parts, self._trigger_id,
                                 firing_id), rest
 

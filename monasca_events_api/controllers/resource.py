@@ -37,6 +37,7 @@ from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog.jobs import Jobs
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
+from monasca_events_common.errors import NotFound
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,6 +103,22 @@ def answer(content, status: int = 200, media_type: str = JSON,
 def empty(status: int = 204) -> webob.Response:
     """Return an answer without a body."""
     return webob.Response(status=status, headerlist=[])
+
+
+def check_id(text: str) -> None:
+    """Raise NotFound where a part of an address can be nobody's id.
+
+    Databases differ in what they do with a NUL, and all of them in comparing
+    what is not ASCII.
+    """
+    if not is_id(text):
+        raise NotFound("There is nothing at this address.")
+
+
+def is_id(text) -> bool:
+    """Return whether this may be the id of something, or a name of ours."""
+    return type(text) is str and 0 < len(text) <= 64 and text.isascii() \
+        and text.isprintable()
 
 
 def scope(parts: Parts, req, rule: str, asked: filters.Request,

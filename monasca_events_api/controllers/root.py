@@ -113,5 +113,8 @@ def describe(parts: Parts, req) -> dict:
                        "max_body_bytes", "max_event_bytes", "max_events",
                        "max_depth", "max_keys", "max_page",
                        "default_page", "max_buckets")},
-                   "accept_past_days": parts.conf.ingest.accept_past},
+                   "accept_past_days": parts.conf.ingest.accept_past,
+                   "max_cost": parts.conf.rules.max_cost},
+        "quotas": {name: parts.conf.quotas[name] for name in (
+            "triggers", "notification_methods", "transforms", "backtests")},
     }

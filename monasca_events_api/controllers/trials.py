@@ -49,8 +49,8 @@ def rule_of(kind, who: RequestContext, draft, trigger_id
         raise Rejected("expected either trigger, a draft, or trigger_id",
                        code="invalid_field", where="trigger")
     if trigger_id is not None:
-        if type(trigger_id) is not str:
-            raise Rejected("trigger_id is no string", code="invalid_field",
+        if not resource.is_id(trigger_id):
+            raise Rejected("trigger_id is no id", code="invalid_field",
                            where="trigger_id")
         found = kind.parts.catalog.get(who.project_id, catalog.TRIGGERS,
                                        trigger_id)
@@ -69,7 +69,7 @@ def method_types(parts: resource.Parts, project_id: str,
                  wanted: Iterable[str]) -> dict[str, str]:
     """Return id → type of those notification methods that there are."""
     found = {}
-    for one in dict.fromkeys(wanted):
+    for one in filter(resource.is_id, dict.fromkeys(wanted)):
         try:
             found[one] = parts.catalog.get(
                 project_id, catalog.METHODS, one).content["type"]
@@ -110,8 +110,8 @@ class TestController:
         if event_id is None:
             return trial.complete_event(given, project_id,
                                         self._parts.clock())
-        if type(event_id) is not str:
-            raise Rejected("event_id is no string", code="invalid_field",
+        if not resource.is_id(event_id):
+            raise Rejected("event_id is no id", code="invalid_field",
                            where="event_id")
         return orjson.loads(self._parts.store.get(project_id, event_id))
 

@@ -172,7 +172,9 @@ class LimitsTest(unittest.TestCase):
         generator = random.Random(7)
         parts = ["/", "v1.0", "events", "%ff", "%00", "..", "%2e%2e", "types",
                  "traits", "statistics", "index", "_lookup", "show", "%20",
-                 "é", "healthcheck", "version", "%2f", ";a=b", "__class__"]
+                 "é", "healthcheck", "version", "%2f", ";a=b", "__class__",
+                 "triggers", "firings", "notification-methods", "templates",
+                 "test", "backtest", "explain", "cancel", "rotate"]
         queries = ["", "?q=%ff", "?%ff=1", "?limit=%00", "?a[]=1", "?&&&=",
                    "?q=a&q=%c3%28", "?event_type=%u1234", "?=", "?%"]
         accepts = ["*/*", "", "text/html,*/*;q=0.1", "a/b;q=x", "%%", ",",

@@ -177,3 +177,72 @@ class RefusalTest(unittest.TestCase):
         for term in found.terms:
             self.assertIn(term.operator, query.OPERATORS)
             self.assertLessEqual(len(term.values), query.MAX_VALUES)
+
+
+class ListingTest(unittest.TestCase):
+    """Lists of other things than events."""
+
+    def listed(self, *pairs, **options):
+        return filters.parse_listing(parse.urlencode(pairs), LIMITS,
+                                     **options)
+
+    def test_only_what_the_resource_knows_is_taken(self):
+        found = self.listed(("name", "a b"), ("limit", "7"),
+                            ("marker", "m"), ("project_id", "p"),
+                            own=("name",))
+        self.assertEqual({"name": "a b"}, found.rest)
+        self.assertEqual((7, "m", "p"), (
+            found.query.limit, found.query.marker, found.project_id))
+        for name in ("event_type", "q", "sort", "quick", "timestamp",
+                     "since", "traits.a"):
+            with self.subTest(name=name):
+                with self.assertRaises(errors.Rejected) as caught:
+                    self.listed((name, "x"), own=("name",))
+                self.assertEqual("unknown_parameter", caught.exception.code)
+
+    def test_some_names_may_be_repeated(self):
+        found = self.listed(("outcome", "a"), ("outcome", "b"),
+                            own=("name",), several=("outcome", "other"))
+        self.assertEqual({"outcome": ("a", "b")}, found.rest)
+        for pairs in ([("name", "a"), ("name", "b")],
+                      [("outcome", "a\0")], [("name", "a\0")],
+                      [("outcome", "a")] * (query.MAX_VALUES + 1)):
+            with self.assertRaises(errors.Rejected):
+                self.listed(*pairs, own=("name",), several=("outcome",))
+
+    def test_since_and_until_narrow_as_timestamp_does(self):
+        one = self.listed(("since", "2026-01-01"), ("until", "2026-01-02"),
+                          own=("timestamp",))
+        other = self.listed(("timestamp", "gte:2026-01-01"),
+                            ("timestamp", "lt:2026-01-02"),
+                            own=("timestamp",))
+        self.assertEqual(one, other)
+        self.assertEqual("2026-01-01T00:00:00.000000Z", one.query.since)
+
+
+class SingleTest(unittest.TestCase):
+    """Requests that have one parameter or none."""
+
+    def test_none_is_none(self):
+        filters.refuse("")
+        with self.assertRaises(errors.Rejected):
+            filters.refuse("a=b")
+
+    def test_a_flag_is_true_or_false(self):
+        for text, expected in (("", False), ("force=true", True),
+                               ("force=False", False)):
+            self.assertEqual(expected, filters.parse_flag(text, "force"))
+        for text in ("force=1", "force", "force=true&force=true",
+                     "other=true", "force=true&other=1"):
+            with self.assertRaises(errors.Rejected):
+                filters.parse_flag(text, "force")
+
+    def test_seconds_are_a_number_within_bounds(self):
+        for text, expected in (("", 1.0), ("wait=0", 0.0),
+                               ("wait=2.5", 2.5), ("wait=10", 10.0)):
+            self.assertEqual(expected, filters.parse_seconds(
+                text, "wait", 1.0, 10.0))
+        for text in ("wait=-1", "wait=10.1", "wait=nan", "wait=inf",
+                     "wait=1e400", "wait=", "wait=1&wait=1", "x=1"):
+            with self.assertRaises(errors.Rejected):
+                filters.parse_seconds(text, "wait", 1.0, 10.0)

@@ -33,7 +33,8 @@ class OptionsTest(unittest.TestCase):
                     self.assertTrue(opt.help.endswith("."), opt.help)
 
     def test_limits_can_be_changed_while_running(self):
-        for opt in (*options.LIMITS_OPTS, *options.INGEST_OPTS):
+        for opt in (*options.LIMITS_OPTS, *options.INGEST_OPTS,
+                    *options.QUOTAS_OPTS, *options.RULES_OPTS):
             self.assertTrue(opt.mutable, opt.name)
 
 
