@@ -23,13 +23,10 @@ import uuid
 from oslo_config import cfg
 import orjson
 
-from monasca_events_common import bus
-from monasca_events_common import plugins
-from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Record
-from monasca_events_common.errors import Misconfigured
 from monasca_events_common.event import parse_time
 from monasca_events_common.rules import firing as firings
+from monasca_events_engine import monasca_kafka
 from monasca_events_engine.actions import Action
 from monasca_events_engine.actions import Delivery
 from monasca_events_engine.actions import Parts
@@ -37,48 +34,30 @@ from monasca_events_engine.actions import Parts
 # Root of the name-based ids of alarms (RFC 9562, version 5).
 _NAMESPACE = uuid.UUID("8a5b7a1e-2f0e-5d3c-9c56-3f1d1f0f6e21")
 
-# Publishing needs these of the options of Kafka.
-_KAFKA = ("uri", "security_protocol", "sasl_mechanism", "sasl_username",
-          "sasl_password", "ssl_cafile", "ssl_certfile", "ssl_keyfile",
-          "ssl_check_hostname", "partitions", "replication", "compression",
-          "max_record_bytes", "publish_timeout")
-
 
 class MonascaNotification(Action):
     """Publishes firings as transitions of alarms."""
 
     GROUP = "monasca_notification"
     OPTS = [
-        cfg.StrOpt("driver", default="kafka", choices=["kafka", "confluent"],
-                   help="The client library that speaks with Monasca's "
-                        "Kafka."),
+        *monasca_kafka.OPTS,
         cfg.StrOpt("topic", default="alarm-state-transitions",
                    help="The topic that monasca-notification reads."),
-        *(opt for opt in kafka_options.OPTS if opt.name in _KAFKA),
     ]
 
     def __init__(self, conf, parts: Parts) -> None:
         super().__init__(conf, parts)
-        self._bus: bus.Bus | None = None
-        try:
-            self._bus = plugins.load(bus.NAMESPACE, conf.driver)(conf)
-        except Misconfigured as error:
-            # Where there is no Kafka its library is missing too, which
-            # concerns nobody until a method of this type is used.
-            self._missing = str(error)
+        self._publisher = monasca_kafka.Publisher(conf)
 
     def execute(self, delivery: Delivery) -> Mapping:
-        if self._bus is None:
-            raise Misconfigured(self._missing)
         alarm = transition(delivery)
-        self._bus.publish(self.conf.topic, [Record(
+        self._publisher.publish([Record(
             alarm["alarmId"].encode(),
             orjson.dumps({"alarm-transitioned": alarm}), {})])
         return {"alarm_id": alarm["alarmId"], "state": alarm["newState"]}
 
     def close(self) -> None:
-        if self._bus is not None:
-            self._bus.close()
+        self._publisher.close()
 
 
 def alarm_id(trigger_id: str, key: Mapping) -> str:

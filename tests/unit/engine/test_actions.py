@@ -316,7 +316,7 @@ class TestMonascaNotification(unittest.TestCase):
         cls = monasca_notification.MonascaNotification
         conf = options(cls.OPTS)
         with mock.patch.object(
-                monasca_notification.plugins, "load",
+                monasca_kafka.plugins, "load",
                 side_effect=Misconfigured("is its extra installed?")):
             made = cls(conf, parts())
         with self.assertRaisesRegex(Misconfigured, "extra installed"):
