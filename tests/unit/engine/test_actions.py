@@ -32,6 +32,7 @@ from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Rejected
 from monasca_events_engine import actions
+from monasca_events_engine import monasca_kafka
 from monasca_events_engine.actions import get_actions
 from monasca_events_engine.actions import log
 from monasca_events_engine.actions import monasca_notification
