@@ -284,4 +284,6 @@ def state_row(group, deadline: float | None) -> dict:
             "project_id": group.project_id, "source": group.source,
             "group_key": orjson.dumps(group.key).decode(),
             "state": orjson.dumps(group.trigger.dump()).decode(),
+            "lineage": group.lineage and orjson.dumps(
+                group.lineage).decode(),
             "deadline": deadline}

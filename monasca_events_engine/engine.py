@@ -297,8 +297,10 @@ class Engine(Handler):
                 seen.get(group.partition, _NEVER) - lateness))
         values = {one.event_id: one.delivery.value for one in turn}
         for group, one in found:
-            value = values.get(one.event["event_id"]) if getattr(
-                one, "event", None) else None
+            value = None
+            if type(one) is Finding:
+                one.lineage = group.lineage
+                value = one.event and values.get(one.event["event_id"])
             self._record(group.rule, group.key, group.project_id,
                          group.partition, one, value, now, methods, work)
         for group in self._groups.changed.values():
@@ -354,7 +356,8 @@ class Engine(Handler):
             self._groups.add(Group(
                 bytes(row["id"]), rule, row["project_id"],
                 orjson.loads(row["group_key"]), trigger, row["source"],
-                row["partition"]))
+                row["partition"],
+                row["lineage"] and orjson.loads(row["lineage"])))
 
     def _record(self, rule: Rule, key: Mapping, project_id: str,
                 partition: int, found, value: bytes | None, now: float,

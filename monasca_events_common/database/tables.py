@@ -83,6 +83,7 @@ STATES = sa.Table(
     sa.Column("source", sa.String(64), nullable=False),
     sa.Column("group_key", Json, nullable=False),
     sa.Column("state", Json, nullable=False),
+    sa.Column("lineage", Json),
     sa.Column("deadline", sa.Double),
     sa.Index(None, "partition", "deadline"),
     sa.Index(None, "trigger_id", "generation"), **_KIND)

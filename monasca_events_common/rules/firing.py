@@ -65,6 +65,7 @@ class Finding:
     :ivar event_count: number of causing events, where more than are listed
     :ivar event: the canonical event that completed it, or its bytes, for
         actions
+    :ivar lineage: ``hops`` and ``origin``, where derived events led to it
     """
 
     outcome: str
@@ -75,6 +76,7 @@ class Finding:
     values: Mapping[str, float | int | None] | None = None
     event_count: int | None = None
     event: Mapping | bytes | None = None
+    lineage: Mapping | None = None
 
 
 def firing_id(trigger_id: str, version: str, key: Mapping,
@@ -104,6 +106,8 @@ def content(rule, key: Mapping, finding: Finding, *, project_id: str,
         "value": finding.value, **{name: hold == name for name in HOLDS},
         "project_id": project_id, "subject_project_id": subject_project_id,
         "event": _shortened(finding.event)}
+    if finding.lineage is not None:
+        made["marks"] = finding.lineage
     if finding.values is not None:
         made["values"] = finding.values
     if finding.event_count is not None:

@@ -30,6 +30,10 @@ from monasca_events_common.rules.trigger import seconds
 from monasca_events_common.rules.trigger import Trigger
 
 
+#: ``source`` of events that the engine itself made of firings.
+DERIVED = "engine"
+
+
 class Group:
     """One trigger at work on the events of one group.
 
@@ -38,14 +42,16 @@ class Group:
     :ivar source: by which road its latest event came; that road's clock
         decides when its deadline has passed
     :ivar partition: of the bus, whose member keeps it
+    :ivar lineage: ``hops`` and ``origin`` of the derived event among those
+        that it took note of that has come the longest way, None for none
     """
 
     __slots__ = ("id", "rule", "project_id", "key", "trigger", "source",
-                 "partition")
+                 "partition", "lineage")
 
     def __init__(self, group_id: bytes, rule: Rule, project_id: str,
                  key: Mapping, trigger: Trigger, source: str,
-                 partition: int) -> None:
+                 partition: int, lineage: Mapping | None = None) -> None:
         self.id = group_id
         self.rule = rule
         self.project_id = project_id
@@ -53,6 +59,14 @@ class Group:
         self.trigger = trigger
         self.source = source
         self.partition = partition
+        self.lineage = lineage
+
+    def inherit(self, event: Mapping) -> None:
+        """Take note of what led to an event that a rule of ours made."""
+        marks = event["marks"]
+        if marks.get("hops", 0) > (self.lineage or {}).get("hops", 0):
+            self.lineage = {"hops": marks["hops"],
+                            "origin": list(marks.get("origin", ()))}
 
     @property
     def is_idle(self) -> bool:
@@ -152,6 +166,8 @@ class Groups:
                 found.extend(self._ask(group, trigger.tick, at))
             found.extend(self._ask(group, trigger.observe, event, slots))
             group.source = event["source"] or ""
+            if group.source == DERIVED:
+                group.inherit(event)
             group.partition = partition
             self._note(group, before)
         return found

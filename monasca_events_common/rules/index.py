@@ -47,6 +47,7 @@ _OTHERS = b""
 # before them cannot hold this, for its quotes are escaped.
 _RECEIVED = b',"received_at":'
 _TRAITS = b',"traits":{'
+_DERIVED = b',"source":"engine",'
 
 
 def decode(value: bytes, rules: Iterable[tuple[Rule, Sequence[str]]]) -> dict:
@@ -65,7 +66,10 @@ def decode(value: bytes, rules: Iterable[tuple[Rule, Sequence[str]]]) -> dict:
         if rule.needs_head or rule.is_ordered:
             end = _TRAITS
     at = value.find(end)
-    return orjson.loads(value[:at] + b"}" if at > 0 else value)
+    if at < 0 or _DERIVED in value[:value.find(_TRAITS)]:
+        # What a rule of ours made says in its marks what led to it.
+        return orjson.loads(value)
+    return orjson.loads(value[:at] + b"}")
 
 
 class TenantIndex:

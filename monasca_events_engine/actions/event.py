@@ -113,11 +113,16 @@ class DerivedEvent(Action):
 def chain(firing: Mapping) -> tuple[int, list[str]]:
     """Return hops and origin of what caused a firing.
 
-    They are in the marks of the event that completed it, or of the firing
-    itself where no event did. Marks of another form are none of the
-    engine's.
+    They are in the marks of the event that completed it, and in those of the
+    firing where earlier events of its group came a longer way. Marks of
+    another form are none of the engine's.
     """
-    marks = (firing.get("event") or firing).get("marks") or {}
+    return max((_chain(one.get("marks") or {}) for one in
+                (firing, firing.get("event") or {})),
+               key=lambda found: found[0])
+
+
+def _chain(marks: Mapping) -> tuple[int, list[str]]:
     hops, origin = marks.get("hops"), marks.get("origin")
     return (hops if type(hops) is int and hops > 0 else 0,
             [one for one in origin if type(one) is str]

@@ -378,6 +378,27 @@ class TestFollowing(EngineCase):
         self.assertEqual(1, len(self.site.firings()))
 
 
+class TestLineage(EngineCase):
+    """S12: what led to a firing is known also where no event completed it."""
+
+    def test_a_missed_end_inherits_from_the_derived_event_that_began_it(self):
+        self.site.trigger(ABSENCE)
+        self.site.send(event("a.start", 0, source="engine", marks={
+            "hops": 2, "origin": ["t1", "t2"]}))
+        self.site.pass_to(5)
+        self.site.start()
+        self.site.pass_to(61)
+        self.site.pass_to(64)
+        found, = self.site.firings()
+        self.assertEqual({"hops": 2, "origin": ["t1", "t2"]}, found["marks"])
+
+    def test_events_of_services_leave_no_lineage(self):
+        self.site.trigger(ABSENCE)
+        self.site.send(event("a.start", 0, marks={"hops": 9}))
+        self.site.pass_to(61)
+        self.assertNotIn("marks", self.site.firings()[0])
+
+
 class TestTidiness(EngineCase):
 
     def test_events_are_remembered_for_a_while_only(self):
