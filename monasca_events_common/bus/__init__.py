@@ -20,7 +20,7 @@ found by their plug-in name; nothing imports them.
 
 import abc
 from collections.abc import Mapping, Sequence
-import dataclasses
+from typing import NamedTuple
 
 from monasca_events_common import plugins
 from monasca_events_common.health import Health
@@ -32,9 +32,10 @@ NAMESPACE = "monasca_events.bus"
 SCHEMA = b"1"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is published: opaque bytes with a key and a few headers.
+
+    One is made for each event: a tuple costs a quarter of a frozen dataclass.
 
     :ivar key: the project id; equal keys keep their order
     :ivar value: the canonical event as JSON bytes, never decoded on the way
@@ -46,8 +47,7 @@ class Record:
     headers: Mapping[str, bytes]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A record as a consumer sees it, with its place in the log."""
 
     key: bytes

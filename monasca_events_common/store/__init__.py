@@ -20,6 +20,7 @@ drivers are siblings of this file and are found by their plug-in name.
 import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
+from typing import NamedTuple
 
 from monasca_events_common import plugins
 from monasca_events_common.health import Health
@@ -32,8 +33,7 @@ NAMESPACE = "monasca_events.store"
 ALL = object()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """An event on its way into the store.
 
     :ivar project_id: whose it is; chooses the index

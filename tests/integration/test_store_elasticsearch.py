@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import dataclasses
 import unittest
 import uuid
 
@@ -199,7 +198,7 @@ class TestFaults(ElasticsearchStoreCase):
     def test_an_id_that_would_fail_the_whole_request_is_rejected(self):
         """R5: an _id of more than 512 bytes fails every item beside it."""
         good = document(make("good"))
-        bad = [dataclasses.replace(good, event_id=event_id)
+        bad = [good._replace(event_id=event_id)
                for event_id in ("", "x" * 513, "ü" * 300)]
         result = self.store.write([*bad, good])
         self.assertEqual(1, result.stored)
@@ -213,7 +212,7 @@ class TestFaults(ElasticsearchStoreCase):
                    "-x", OURS.upper(), "0" * 300, "☃" * 32, "pool",
                    OURS + '"}}\n{"delete":{"_index":"x"}}')
         result = self.store.write(
-            [dataclasses.replace(good, project_id=one) for one in hostile]
+            [good._replace(project_id=one) for one in hostile]
             + [good])
         self.assertEqual(1, result.stored)
         self.assertEqual(["invalid_project_id"] * len(hostile),
@@ -226,15 +225,15 @@ class TestFaults(ElasticsearchStoreCase):
         action = b'\n{"delete":{"_index":"%b","_id":"x"}}\n{"a":1}' % (
             self.prefix.encode())
         result = self.store.write([
-            dataclasses.replace(good, value=good.value[:-1] + action),
-            dataclasses.replace(good, index=good.index[:-1] + action)])
+            good._replace(value=good.value[:-1] + action),
+            good._replace(index=good.index[:-1] + action)])
         self.assertEqual(["store_rejected"] * 2,
                          [one.code for one in result.rejected])
 
     def test_an_event_of_another_project_stays_where_it_was_sent(self):
         """S19: what the event says of itself does not show it to others."""
-        forged = dataclasses.replace(
-            document(make("forged", project_id=THEIRS)), project_id=OURS)
+        forged = document(make("forged", project_id=THEIRS))._replace(
+            project_id=OURS)
         self.store.write([forged])
         self.refresh()
         self.assertEqual(0, len(self.store.search(THEIRS, Query()).events))
