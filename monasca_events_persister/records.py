@@ -34,22 +34,14 @@ def document(delivery: Delivery) -> Document:
 
     :raises Rejected: it can never be stored; ``code`` says why
     """
-    schema = delivery.headers.get("schema")
-    if schema == SCHEMA:
-        return _ours(delivery)
-    if schema is None:
-        return _old(delivery)
-    raise Rejected(f"the record has schema {schema[:16]!r}; this persister "
-                   f"knows {SCHEMA!r}", code="unsupported_version")
-
-
-def _ours(delivery: Delivery) -> Document:
-    headers = delivery.headers
+    key, value, headers = delivery.key, delivery.value, delivery.headers
+    if headers.get("schema") != SCHEMA:
+        return _other(delivery)
     try:
-        project_id = delivery.key.decode()
-        event_id = headers["event_id"].decode()
+        event_id = headers["event_id"]
         event_type = headers["event_type"].decode()
         timestamp = headers["timestamp"].decode()
+        project_id, identity = key.decode(), event_id.decode()
     except (KeyError, UnicodeDecodeError) as error:
         raise Rejected(f"the record lacks a header: {error}",
                        code="invalid_record") from None
@@ -57,19 +49,26 @@ def _ours(delivery: Delivery) -> Document:
     # begin with these two fields, so comparing the start proves without
     # decoding that the body belongs to the tenant whose index it enters; a
     # line break would begin a second action in a bulk request.
-    start = f'{{"event_id":"{event_id}","project_id":"{project_id}",'
-    if not delivery.value.startswith(start.encode()) \
-            or b"\n" in delivery.value:
+    if b"\n" in value or not value.startswith(
+            b'{"event_id":"%b","project_id":"%b",' % (event_id, key)):
         raise Rejected("the record's body is not the event that its key and "
                        "headers announce", code="forged_record")
     index = headers.get("index")
     if index is None:
-        index = _index(delivery.value)
+        index = _index(value)
     elif b"\n" in index:
         raise Rejected("the record's index header holds a line break",
                        code="forged_record")
-    return Document(project_id, event_id, event_type, timestamp,
-                    delivery.value, index)
+    return Document(project_id, identity, event_type, timestamp, value, index)
+
+
+def _other(delivery: Delivery) -> Document:
+    """Return the document of a record without our schema."""
+    schema = delivery.headers.get("schema")
+    if schema is None:
+        return _old(delivery)
+    raise Rejected(f"the record has schema {schema[:16]!r}; this persister "
+                   f"knows {SCHEMA!r}", code="unsupported_version")
 
 
 def _index(value: bytes) -> bytes:

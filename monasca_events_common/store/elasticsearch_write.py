@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
 import functools
 import random
+import re
 import threading
 
 import elasticsearch
@@ -41,44 +42,60 @@ from monasca_events_common.store import WriteResult
 # One longer id fails the whole bulk request.
 _LONGEST_ID = 512
 
+# Bytes of an action line and of what else is added to a document, about.
+_ACTION = 256
+
 _ANSWER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 
-
-@dataclasses.dataclass(slots=True)
-class Item:
-    """One document on its way: its place, its index, its lines."""
-
-    position: int
-    index: str
-    body: bytes
+# What follows the day in a canonical timestamp.
+_CLOCK = re.compile(
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """Where a project's events of one day go.
 
+    :ivar prefix: what ids begin with there
     :ivar before: the action line up to the id; ``after``: the rest of it
+    :ivar end: ends ``index`` with the project once more, made by us: it is
+        what every search is filtered by, whatever the event says of itself
     """
 
-    slug: str
     index: str
+    prefix: str
     before: bytes
     after: bytes
+    end: bytes
+
+
+@dataclasses.dataclass(slots=True)
+class Request:
+    """Documents that are sent together.
+
+    :ivar positions: their places in the batch; ``indices``: where they go
+    :ivar body: their lines
+    """
+
+    positions: list[int] = dataclasses.field(default_factory=list)
+    indices: list[str] = dataclasses.field(default_factory=list)
+    body: bytearray = dataclasses.field(default_factory=bytearray)
 
 
 @dataclasses.dataclass(slots=True)
 class Tally:
-    """What became of the items so far."""
+    """What became of the documents so far; ``busy`` are places in the batch.
+    """
 
     stored: int = 0
     repeated: int = 0
     rejected: list[Rejection] = dataclasses.field(default_factory=list)
-    busy: list[Item] = dataclasses.field(default_factory=list)
+    busy: list[int] = dataclasses.field(default_factory=list)
     reason: str = ""
 
-    def reject(self, item: Item, reason: str) -> None:
-        self.rejected.append(
-            Rejection(item.position, "store_rejected", reason))
+    def reject(self, position: int, reason: str,
+               code: str = "store_rejected") -> None:
+        self.rejected.append(Rejection(position, code, reason))
 
 
 class Writer:
@@ -100,18 +117,10 @@ class Writer:
         :raises StoreUnavailable: some are none of these after all attempts
         """
         tally = Tally()
-        pending = []
-        for position, document in enumerate(documents):
-            try:
-                pending.append(self._item(position, document))
-            except Rejected as error:
-                tally.rejected.append(
-                    Rejection(position, error.code, str(error)))
+        pending: Sequence[int] = range(len(documents))
         attempt = 0
         while pending:
-            self._indices.ensure({item.index for item in pending})
-            for part in self._parts(pending):
-                self._send(part, tally)
+            self._write(documents, pending, tally)
             pending, tally.busy = tally.busy, []
             if pending and (attempt >= self._conf.write_attempts
                             or self._wait(attempt)):
@@ -132,17 +141,62 @@ class Writer:
             self._conf.retry_wait * 2 ** attempt
             * random.uniform(0.5, 1))  # noqa: S311 spreads, hides nothing
 
-    def _item(self, position: int, document: Document) -> Item:
-        value, index = _source(document)
-        place = self._place(document.project_id, document.timestamp[:10])
-        name = self._layout.document_id(place.slug, document.event_id)
-        if not 0 < len(name.encode(errors="replace")) <= _LONGEST_ID:
+    def _write(self, documents: Sequence[Document],
+               positions: Iterable[int], tally: Tally) -> None:
+        """Send some of the documents once."""
+        for request in self._requests(documents, positions, tally):
+            self._indices.ensure(set(request.indices))
+            self._send(documents, request, tally)
+
+    def _requests(self, documents: Sequence[Document],
+                  positions: Iterable[int], tally: Tally
+                  ) -> Iterator[Request]:
+        """Yield requests of at most ``bulk_bytes``; reject what cannot be."""
+        limit = self._conf.bulk_bytes
+        request = Request()
+        for position in positions:
+            document = documents[position]
+            size = len(document.value) + len(document.index) + _ACTION
+            if len(request.body) + size > limit and request.positions:
+                yield request
+                request = Request()
+            try:
+                index = self._put(document, request.body)
+            except Rejected as error:
+                tally.reject(position, str(error), error.code)
+                continue
+            request.positions.append(position)
+            request.indices.append(index)
+        if request.positions:
+            yield request
+
+    def _put(self, document: Document, body: bytearray) -> str:
+        """Add a document's two lines to a body; return where it goes.
+
+        Grown in place, it is one copy of the document and no other object:
+        this is the hot path. Raises Rejected, adding nothing.
+        """
+        project_id, event_id, _, timestamp, value, index = document
+        if not _CLOCK.fullmatch(timestamp, 10):
+            periods.storable(timestamp)  # says what is wrong with it
+        if not (_is_line(value) and _is_line(index)):
+            raise Rejected("the event or its header index is not a canonical "
+                           "JSON object", code="store_rejected")
+        place = self._place(project_id, timestamp[:10])
+        name = orjson.dumps(place.prefix + event_id)
+        if not event_id or len(name) > _LONGEST_ID + len('""'):
             raise Rejected("the event id is empty or too long",
                            code="invalid_event_id", where="event_id")
-        return Item(position, place.index, b"".join((
-            place.before, orjson.dumps(name), place.after, value,
-            b',"index":{"project":"', place.slug.encode(), b'",', index,
-            b"}\n")))
+        body += place.before
+        body += name
+        body += place.after
+        body += value
+        del body[-1]
+        body += b',"index":'
+        body += index
+        del body[-1]
+        body += place.end
+        return place.index
 
     def _find_place(self, project_id: str, day: str) -> Place:
         """:param day: the first ten characters of a canonical timestamp"""
@@ -151,88 +205,74 @@ class Writer:
         routing = b',"routing":' + orjson.dumps(slug) \
             if self._layout.pooled else b""
         return Place(
-            slug, index, b'{"create":{"_index":%b,"_id":' % orjson.dumps(
-                write_alias(index)), routing + b"}}\n")
+            index, self._layout.document_id(slug, ""),
+            b'{"create":{"_index":%b,"_id":' % orjson.dumps(
+                write_alias(index)), routing + b"}}\n",
+            b',"project":%b}}\n' % orjson.dumps(slug))
 
-    def _parts(self, items: Iterable[Item]) -> Iterator[list[Item]]:
-        """Yield the items in requests of at most ``bulk_bytes``."""
-        part: list[Item] = []
-        size = 0
-        for item in items:
-            if part and size + len(item.body) > self._conf.bulk_bytes:
-                yield part
-                part, size = [], 0
-            part.append(item)
-            size += len(item.body)
-        if part:
-            yield part
-
-    def _send(self, items: list[Item], tally: Tally) -> None:
+    def _send(self, documents: Sequence[Document], request: Request,
+              tally: Tally) -> None:
         try:
-            answer = self._client.bulk(
-                operations=b"".join([item.body for item in items]),
-                require_alias=True, filter_path=_ANSWER).body
+            answer = self._client.bulk(operations=request.body,
+                                       require_alias=True,
+                                       filter_path=_ANSWER).body
         except elasticsearch.BadRequestError as error:
-            self._halve(items, tally, f"{error.error} (status 400)")
+            self._halve(documents, request, tally,
+                        f"{error.error} (status 400)")
         except elasticsearch.ApiError as error:
             if error.status_code == 413:
-                self._halve(items, tally, "too large (status 413)")
+                self._halve(documents, request, tally,
+                            "too large (status 413)")
             elif error.status_code == 429:
                 # The parent circuit breaker or a full queue: all of it again.
-                tally.busy += items
+                tally.busy += request.positions
                 tally.reason = f"{error.error} (status 429)"
             else:
                 raise
         else:
             if answer.get("errors") is False \
-                    and len(answer["items"]) == len(items):
+                    and len(answer["items"]) == len(request.positions):
                 # Nothing but new documents, as nearly always.
-                tally.stored += len(items)
+                tally.stored += len(request.positions)
                 return
-            self._count(items, answer["items"], tally)
+            self._count(request, answer["items"], tally)
 
-    def _halve(self, items: list[Item], tally: Tally, reason: str) -> None:
-        """Find the item for which a whole request was refused."""
-        if len(items) == 1:
-            tally.reject(items[0], reason)
+    def _halve(self, documents: Sequence[Document], request: Request,
+               tally: Tally, reason: str) -> None:
+        """Find the document for which a whole request was refused."""
+        positions = request.positions
+        if len(positions) == 1:
+            tally.reject(positions[0], reason)
             return
-        middle = len(items) // 2
-        self._send(items[:middle], tally)
-        self._send(items[middle:], tally)
+        middle = len(positions) // 2
+        self._write(documents, positions[:middle], tally)
+        self._write(documents, positions[middle:], tally)
 
-    def _count(self, items: Sequence[Item], answers: Sequence[dict],
+    def _count(self, request: Request, answers: Sequence[dict],
                tally: Tally) -> None:
         missing = set()
-        for item, answer in zip(items, answers, strict=True):
+        for position, index, answer in zip(
+                request.positions, request.indices, answers, strict=True):
             found = outcomes.outcome(answer)
             if found.kind == outcomes.STORED:
                 tally.stored += 1
             elif found.kind == outcomes.REPEATED:
                 tally.repeated += 1
             elif found.kind == outcomes.REJECTED:
-                tally.reject(item, found.reason)
+                tally.reject(position, found.reason)
             else:
-                tally.busy.append(item)
+                tally.busy.append(position)
                 tally.reason = found.reason
                 if found.kind == outcomes.MISSING:
-                    missing.add(item.index)
+                    missing.add(index)
         if missing:
             self._indices.forget(missing)
 
 
-def _source(document: Document) -> tuple[bytes, bytes]:
-    """Return the parts of the document's line: its bytes, open at the end,
-    and what follows the project in ``index``.
+def _is_line(text: bytes) -> bool:
+    """Return whether this may be an object on one line.
 
-    The project stands in ``index`` once more, made by us: it is what every
-    search is filtered by, whatever the event says of itself.
+    A line break would begin the next action of the bulk request.
     """
-    periods.storable(document.timestamp)
-    value, index = document.value, document.index
-    for what, text in (("the event", value), ("the header index", index)):
-        # A line break would begin the next action of the bulk request.
-        if (not text.startswith(b'{"') or not text.endswith(b"}")
-                or b"\n" in text or b"\r" in text):
-            raise Rejected(f"{what} is not a canonical JSON object",
-                           code="store_rejected")
-    return value[:-1], index[1:]
+    return (text[:2] == b'{"' and text[-1:] == b"}"
+            and b"\n" not in text and b"\r" not in text)

@@ -39,6 +39,7 @@ class Node(http.server.ThreadingHTTPServer):
     :ivar script: functions from the actions of a request to (status, body);
         when it is used up everything is created
     :ivar bulks: the ids of each bulk request that came
+    :ivar sources: its documents
     """
 
     daemon_threads = True
@@ -47,6 +48,7 @@ class Node(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list = []
         self.bulks: list[list[str]] = []
+        self.sources: list[list[dict]] = []
         self.searches: list[dict] = []
         self.answer: tuple[int, dict] = found()
         self.answers: list[tuple[int, dict]] = []
@@ -62,8 +64,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         node, path = self.server, self.path.partition("?")[0]
         if path.endswith("/_bulk"):
-            lines = [orjson.loads(line) for line in body.splitlines()[::2]]
-            actions = [next(iter(line.values())) for line in lines]
+            lines = [orjson.loads(line) for line in body.splitlines()]
+            actions = [next(iter(line.values())) for line in lines[::2]]
+            node.sources.append(lines[1::2])
             node.bulks.append([action["_id"] for action in actions])
             script = node.script.pop(0) if node.script else statuses()
             status, answer = script(actions)
@@ -147,6 +150,31 @@ class ScriptedCase(unittest.TestCase):
 
 
 class TestBulk(ScriptedCase):
+
+    def test_a_document_is_the_event_and_what_is_searched_of_it(self):
+        self.store.write(self.documents)
+        self.assertEqual(
+            [{**orjson.loads(one.value),
+              "index": {**orjson.loads(one.index), "project": OURS}}
+             for one in self.documents], self.node.sources[0])
+
+    def test_what_cannot_be_sent_leaves_the_others_whole(self):
+        for bad in ({"value": b"no object"}, {"index": b'{"a":1}\n{}'},
+                    {"timestamp": "2026-11-31T00:00:00.000000Z"},
+                    {"timestamp": "2026-11-30T24:00:00.000000Z"},
+                    {"project_id": "*"}, {"event_id": ""},
+                    {"event_id": "x" * 513}):
+            with self.subTest(bad=bad):
+                documents = [*self.documents[:4],
+                             self.documents[4]._replace(**bad),
+                             *self.documents[5:]]
+                self.node.sources = []
+                result = self.store.write(documents)
+                self.assertEqual([4], [one.position
+                                       for one in result.rejected])
+                self.assertEqual(
+                    self.ids[:4] + self.ids[5:],
+                    [one["event_id"] for one in self.node.sources[0]])
 
     def test_only_failed_items_are_sent_again(self):
         """F8"""
