@@ -238,8 +238,10 @@ class ConfluentBus(Bus):
             "max.poll.interval.ms": int(conf.max_poll_interval * 1000),
             "fetch.max.bytes": conf.fetch_bytes,
             "max.partition.fetch.bytes": conf.partition_fetch_bytes,
-            # librdkafka reads ahead; this bounds how far.
+            # librdkafka reads ahead; this bounds how far. Once it was there
+            # it would rest for a second, in which we read all it has.
             "queued.max.messages.kbytes": conf.fetch_bytes >> 10,
+            "fetch.queue.backoff.ms": 10,
             "fetch.wait.max.ms": 100,
         })
 

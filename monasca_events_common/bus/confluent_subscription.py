@@ -114,7 +114,8 @@ class ConfluentSubscription(Subscription):
     def _deliveries(self, messages) -> list[Delivery]:
         found = []
         failure = None
-        runs: dict[int, tuple[int, int]] = {}
+        first: dict[int, int] = {}
+        following: dict[int, int] = {}
         for message in messages:
             error = message.error()
             if error is not None:
@@ -122,16 +123,17 @@ class ConfluentSubscription(Subscription):
                     failure = error
                 continue
             partition, offset = message.partition(), message.offset()
-            first, following = runs.get(partition, (offset, offset))
-            if following != offset:
-                self._progress.received(partition, first, following)
-                first = offset
-            runs[partition] = first, offset + 1
+            if following.get(partition) != offset:
+                if partition in following:
+                    self._progress.received(partition, first[partition],
+                                            following[partition])
+                first[partition] = offset
+            following[partition] = offset + 1
             found.append(Delivery(
                 message.key() or b"", message.value() or b"",
                 dict(message.headers() or ()), partition, offset))
-        for partition, (first, following) in runs.items():
-            self._progress.received(partition, first, following)
+        for partition, offset in first.items():
+            self._progress.received(partition, offset, following[partition])
         if failure is not None and not found:
             raise confluent_kafka.KafkaException(failure)
         return found
