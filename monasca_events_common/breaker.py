@@ -19,7 +19,8 @@ consecutive ones in a partition. No I/O, no clock.
 """
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+import itertools
 
 #: Records over which the share is taken.
 WINDOW = 1000
@@ -41,6 +42,18 @@ class Breaker:
             maxlen=WINDOW)
         self._bad = 0
         self._row: dict[int, int] = {}
+
+    def is_calm(self) -> bool:
+        """Return whether no record of the window was rejected."""
+        return not self._bad
+
+    def accept(self, partitions: Iterable[int], count: int) -> None:
+        """Count a batch without a rejected record, while all is calm.
+
+        The same as ``check`` for each of its records, at once.
+        """
+        self._recent.extend(itertools.repeat(False, min(count, WINDOW)))
+        self._row.update(dict.fromkeys(partitions, 0))
 
     def check(self, outcomes: Sequence[tuple[int, bool]]) -> str | None:
         """Count a batch; return a sentence when the stage must stop.

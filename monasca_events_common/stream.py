@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import datetime
+import itertools
 import logging
 import random
 import threading
@@ -137,6 +138,11 @@ class _Batch:
     tries: int = 0
     not_before: float = 0.0
 
+    def is_done(self) -> bool:
+        """Return whether only the commit is left."""
+        return (self.future is not None and self.future.done()
+                and self.future.exception() is None)
+
 
 class StreamLoop(Watcher):
     """Drives one handler over one subscription until told to stop."""
@@ -225,8 +231,8 @@ class StreamLoop(Watcher):
         self._settle()
 
     def _is_full(self) -> bool:
+        # One batch is gathered ahead: it starts as soon as another is done.
         return (self._tripped or bool(self._unplaced)
-                or len(self._flight) >= self.conf.in_flight
                 or len(self._gathered) >= self.conf.batch_size)
 
     def _flow(self, full: bool) -> None:
@@ -248,7 +254,7 @@ class StreamLoop(Watcher):
         """Start a batch when there is a place and it is worth it."""
         if not self._gathered or self._tripped:
             return
-        if len(self._flight) >= self.conf.in_flight:
+        if not self._has_place():
             return
         waited = self._clock() - self._gathered_at
         if (self._flight and len(self._gathered) < self.conf.batch_size
@@ -261,6 +267,19 @@ class StreamLoop(Watcher):
         batch = _Batch(deliveries, _positions(deliveries))
         self._flight.append(batch)
         self._start(batch)
+
+    def _has_place(self) -> bool:
+        """Return whether one more batch may be handled now.
+
+        A batch that is done behind one that is not takes no place, or all
+        would wait for the slowest; but neither do such batches pile up.
+        """
+        most = self.conf.in_flight
+        if len(self._flight) < most:
+            return True
+        return len(self._flight) < 2 * most and 1 + sum(
+            not one.is_done() for one in itertools.islice(
+                self._flight, 1, None)) < most
 
     def _start(self, batch: _Batch) -> None:
         batch.future = self._pool.submit(self._handle, batch.deliveries)
@@ -278,14 +297,16 @@ class StreamLoop(Watcher):
 
     def _settle(self) -> None:
         """Commit what is finished, oldest first; try again what failed."""
-        if len(self._flight) >= self.conf.in_flight and not self._paused:
-            running = [one.future for one in self._flight if one.future]
+        if (self._flight and self._is_full() and not self._has_place()
+                and not self._paused):
+            running = [one.future for one in self._flight
+                       if one.future and not one.future.done()]
             if running:
                 concurrent.futures.wait(
                     running, timeout=0.05,
                     return_when=concurrent.futures.FIRST_COMPLETED)
-            else:
-                # All of them wait for their next try.
+            elif self._flight[0].future is None:
+                # Those that failed wait for their next try.
                 time.sleep(0.01)
         self._retry()
         while self._flight:
@@ -340,6 +361,9 @@ class StreamLoop(Watcher):
             len(batch.deliveries) - len(rejected))
 
     def _guard(self, batch: _Batch, rejected: Sequence[Rejected]) -> None:
+        if not rejected and self._breaker.is_calm():
+            self._breaker.accept(batch.positions, len(batch.deliveries))
+            return
         bad = {one.position for one in rejected}
         reason = self._breaker.check(
             [(one.partition, number in bad)

@@ -45,3 +45,24 @@ class TestBreaker(unittest.TestCase):
         self.assertIsNotNone(breaker.check([(0, True)] * 1000))
         breaker.reset()
         self.assertIsNone(breaker.check([(0, True)] * 999))
+
+    def test_a_clean_batch_counts_as_its_records_do(self):
+        # At once or one by one: what follows trips at the same record.
+        for clean in (0, 1, 499, 500, 1000, 3000):
+            with self.subTest(clean=clean):
+                one, other = Breaker(), Breaker()
+                one.accept({0, 1}, clean)
+                other.check([(n % 2, False) for n in range(clean)])
+                bad = [(2, True)] * 502
+                self.assertEqual(
+                    [other.check([outcome]) is None for outcome in bad],
+                    [one.check([outcome]) is None for outcome in bad])
+
+    def test_a_clean_batch_ends_a_row_of_rejected_ones(self):
+        breaker = Breaker()
+        breaker.check([(1, True)] * 400 + [(0, False)] * 1000)
+        self.assertTrue(breaker.is_calm())
+        breaker.accept([1], 1500)
+        breaker.check([(1, True)] * 400)
+        self.assertIsNone(breaker.check([(0, False)] * 1000
+                                        + [(1, True)] * 400))

@@ -18,6 +18,8 @@ import tempfile
 import threading
 import unittest
 
+import prometheus_client
+
 from monasca_events_common import stream
 from monasca_events_common.bus import Record
 from monasca_events_common.bus.sqlite import SqliteBus
@@ -49,6 +51,12 @@ class Collector(Handler):
                           if not self.reject(one.value)]
             return [Rejected(n, "bad", "it is bad")
                     for n, one in enumerate(batch) if self.reject(one.value)]
+
+
+def received() -> float:
+    """Return how many records have reached the loops of this process."""
+    return prometheus_client.REGISTRY.get_sample_value(
+        "monasca_events_received_total", {"stage": "persister"}) or 0.0
 
 
 class LoopCase(unittest.TestCase):
@@ -179,6 +187,60 @@ class TestStreamLoop(LoopCase):
         gate.set()
         self.run_until(loop, lambda: len(self.handler.seen) == 200)
         self.assertEqual(values, sorted(self.handler.seen))
+
+    def hold_the_first(self) -> threading.Event:
+        """Let the first batch wait until the event is set."""
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        handle, first = self.handler.handle, []
+
+        def slow(batch):
+            if not first:
+                first.append(True)
+                gate.wait(20)
+            return handle(batch)
+        self.handler.handle = slow
+        return gate
+
+    def test_one_batch_is_gathered_while_another_is_handled(self):
+        self.publish(100)
+        gate = self.hold_the_first()
+        loop = self.loop(in_flight=1)
+        before = received()
+        for _ in range(20):
+            loop.step()
+        self.assertEqual(20, received() - before)
+        gate.set()
+        self.run_until(loop, lambda: len(self.handler.seen) == 100)
+
+    def test_batches_done_behind_a_slow_one_make_place_for_few_others(self):
+        values = self.publish(200)
+        gate = self.hold_the_first()
+        loop = self.loop(in_flight=2)
+        for _ in range(60):
+            loop.step()
+        # Two were done beside the slow one and a third was started; then
+        # what waits for its commit is as much as may be.
+        self.assertEqual(30, len(self.handler.seen))
+        self.assertEqual(200, sum(loop._subscription.lag().values()))
+        gate.set()
+        self.run_until(loop, lambda: len(self.handler.seen) == 200)
+        self.assertEqual(values, sorted(self.handler.seen))
+
+    def test_a_batch_that_failed_keeps_its_place(self):
+        """With one in flight nothing may overtake it."""
+        self.publish(50)
+        self.handler.failures = 3
+        handle, batches = self.handler.handle, []
+
+        def watched(batch):
+            batches.append(batch)
+            return handle(batch)
+        self.handler.handle = watched
+        self.run_until(self.loop(in_flight=1),
+                       lambda: len(self.handler.seen) >= 50)
+        self.assertEqual([batches[0]] * 3, batches[1:4])
+        self.assertEqual(50, len(self.handler.seen))
 
     def test_two_members_share_and_hand_over_without_loss(self):
         values = self.publish(300)
