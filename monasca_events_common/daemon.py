@@ -19,6 +19,7 @@ and its clients are made in the worker, never before the fork.
 """
 
 from collections.abc import Callable, Sequence
+import gc
 import logging
 import os
 import threading
@@ -33,6 +34,11 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds that a worker has to finish after SIGTERM.
 GRACE = 30
+
+#: Objects made and not yet released after which the collector looks among
+#: the young ones for cycles. Its own default, 700, is reached many times in
+#: each batch of events, all of which are in use: a fifth of the time.
+YOUNG = 20_000
 
 Loop = Callable[[threading.Event], None]
 
@@ -56,7 +62,9 @@ class _Worker(cotyledon.Service):
             metrics.serve(self._conf.metrics,
                           self._conf.prog.removeprefix("monasca-events-"),
                           self._first + self.worker_id)
-            self._make(self._conf)(self._stop)
+            loop = self._make(self._conf)
+            _spare_collector()
+            loop(self._stop)
         except Misconfigured as error:
             # The file was right when the daemon started; somebody changed
             # what it names. Restarting is the supervisor's business.
@@ -112,6 +120,16 @@ def together(main: Loop, *beside: Loop) -> Loop:
         if failures:
             raise failures[0]
     return run
+
+
+def _spare_collector() -> None:
+    """Have the garbage collector look less often, and at less.
+
+    What is there when the loop begins, modules above all, stays for good.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 def mutate(conf: config.Configuration) -> None:
