@@ -21,6 +21,7 @@ same bytes travel on the bus and rest in the store.
 from collections.abc import Iterable, Mapping
 import dataclasses
 import datetime
+import functools
 import hashlib
 import re
 import struct
@@ -58,11 +59,15 @@ _NAMESPACE = uuid.UUID("6ad1d1f4-1d0c-5d0e-9a6b-0f3f2f6f7c11").bytes
 _TRAIT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}\Z")
 _WORD = re.compile(r"[^\W_][\w.:@\-]*[^\W_]|[^\W_]")
 _PART = re.compile(r"[^\W_]+")
-# The same cuts for ASCII, by translating and splitting: a third faster.
+# The same cuts for ASCII, byte by byte: small letters, digits and what may
+# stand within a word stay, the rest become spaces; then the latter as well.
 _INNER = "_.:@-"
-_CUT_WORDS = {code: " " for code in range(128)
-              if not chr(code).isalnum() and chr(code) not in _INNER}
-_CUT_PARTS = str.maketrans(dict.fromkeys(_INNER, " "))
+_SMALL_WORDS = bytes(
+    ord(chr(code).lower()) if code < 128
+    and (chr(code).isalnum() or chr(code) in _INNER) else ord(" ")
+    for code in range(256))
+_SMALL_PARTS = _SMALL_WORDS.translate(
+    bytes.maketrans(_INNER.encode(), b" " * len(_INNER)))
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 # Old senders write both a Z and an offset: 2012-10-29T13:42:11Z+0200.
 _ZULU_OFFSET = re.compile(r"[zZ]\s*([+-]\d\d:?\d\d)\Z")
@@ -185,19 +190,29 @@ def words(texts: Iterable[str]) -> list[str]:
     ``compute-7.example.org`` is found by itself and by ``example``; a UUID
     counts whole only, its parts being noise.
     """
-    text = "\n".join(texts).lower()
-    ascii_only = text.isascii()
-    if ascii_only:
-        whole = {word.strip(_INNER)
-                 for word in text.translate(_CUT_WORDS).split()}
-        whole.discard("")
+    text = "\n".join(texts)
+    if text.isascii():
+        found = set(_cut(text, _SMALL_WORDS))
+        outer = [word for word in found if not word.isalnum()]
+        found.difference_update(outer)
+        composed = [word.strip(_INNER) for word in outer]
     else:
-        whole = set(_WORD.findall(text))
-    composed = "\n".join([word for word in whole if not word.isalnum()
-                          and not (len(word) == 36 and _UUID.match(word))])
-    whole.update(composed.translate(_CUT_PARTS).split() if ascii_only
-                 else _PART.findall(composed))
-    return [word for word in whole if len(word) <= MAX_WORD]
+        found = set(_WORD.findall(text.lower()))
+        composed = [word for word in found if not word.isalnum()]
+    found.update(composed)
+    apart = "\n".join([word for word in composed
+                       if len(word) != 36 or not _UUID.match(word)])
+    found.update(_cut(apart, _SMALL_PARTS) if apart.isascii()
+                 else _PART.findall(apart))
+    found.discard("")
+    if max(map(len, found), default=0) > MAX_WORD:
+        return [word for word in found if len(word) <= MAX_WORD]
+    return list(found)
+
+
+def _cut(text: str, table: bytes) -> list[str]:
+    # Bytes are translated several times as fast as text.
+    return text.encode().translate(table).decode().split()
 
 
 def trait_type(value) -> str | None:
@@ -253,17 +268,34 @@ def searchable(event: Mapping, texts: Iterable[str]) -> bytes:
     for name in ("publisher_id", "resource_id", "request_id"):
         if event[name]:
             texts.append(event[name])
-    texts.extend(v for v in traits.values() if type(v) is str)
+    terms: list[str] = []
+    types: list[str] = []
+    for name, value in traits.items():
+        if type(value) is str:
+            texts.append(value)
+            is_time = _is_canonical_time(value)
+            terms.append(f"{name}=d{value}" if is_time else f"{name}=s{value}")
+            types.append(f"{name}:datetime" if is_time else f"{name}:string")
+        else:
+            term, kind = _term_and_type(name, value)
+            terms.append(term)
+            types.append(kind)
     texts.extend(dimensions.values())
     return orjson.dumps({
-        "words": words(texts),
-        "traits": [f"{name}={comparable(value)}"
-                   for name, value in traits.items()],
-        "trait_types": [f"{name}:{trait_type(value)}"
-                        for name, value in traits.items()],
+        "words": words(texts), "traits": terms, "trait_types": types,
         "dimensions": [f"{name}={value}"
-                       for name, value in dimensions.items()],
-    })
+                       for name, value in dimensions.items()]})
+
+
+@functools.lru_cache(maxsize=8192, typed=True)
+def _term_and_type(name: str, value) -> tuple[str, str]:
+    # Most numbers and booleans come again and again.
+    return f"{name}={comparable(value)}", f"{name}:{trait_type(value)}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_trait_name(name: str) -> bool:
+    return _TRAIT_NAME.match(name) is not None
 
 
 def check_traits(traits, where: str = "traits") -> dict:
@@ -272,7 +304,7 @@ def check_traits(traits, where: str = "traits") -> dict:
         raise Rejected(f"{where} is {_kind(traits)}; expected an object of "
                        "flat values", code="invalid_traits", where=where)
     for name, value in traits.items():
-        if not _TRAIT_NAME.match(name):
+        if not _is_trait_name(name):
             raise Rejected(
                 f"{where} has the name {name[:80]!r}; expected a letter or _ "
                 "and up to 63 letters, digits, '_', '-' or '.'",
