@@ -35,13 +35,17 @@ from monasca_events_common.stream import StreamLoop
 from monasca_events_engine import actions
 from monasca_events_engine import history
 from monasca_events_engine import options
+from monasca_events_engine import sinks
 from monasca_events_engine.checkpoint import Checkpoint
 from monasca_events_engine.dispatcher import Dispatcher
 from monasca_events_engine.engine import Engine
 from monasca_events_engine.engine import STAGE
+from monasca_events_engine.exposition import Exposition
 from monasca_events_engine.history import History
 from monasca_events_engine.measures import Measures
 from monasca_events_engine.outbox import Outbox
+from monasca_events_engine.pusher import make_sink
+from monasca_events_engine.pusher import Pusher
 from monasca_events_engine.ruleset import Ruleset
 
 LOG = logging.getLogger(__name__)
@@ -91,22 +95,27 @@ def _engine(conf: cfg.ConfigOpts, found: Database) -> Loop:
     events_bus = get_bus(conf)
     acts = actions.get_actions(conf, actions.Parts(
         database=found, bus=events_bus, topic=conf.bus.topic,
-        sinks=lambda: ()))
+        sinks=lambda: conf[sinks.GROUP].enabled))
     dispatcher = Dispatcher(found, catalog, secrets.get_secrets(conf), acts,
                             conf)
     ruleset = Ruleset(catalog, conf.engine,
                       functools.partial(plugins.options, conf))
+    measures = Measures(lambda: conf[sinks.GROUP].enabled,
+                        lambda: conf.engine.max_series)
+    Exposition(measures.totals).register()
     engine = Engine(
         conf.engine, ruleset,
         Checkpoint(found, conf.engine.group, conf.bus.topic),
         Outbox(conf.engine, dispatcher.owner, ruleset.operator_methods),
-        Measures(), dispatcher.wake)
+        measures, dispatcher.wake)
     loop = StreamLoop(
         STAGE, conf.bus.topic,
         lambda watcher: events_bus.subscribe(conf.bus.topic,
                                              conf.engine.group, watcher),
         engine, deadletters.get_dead_letters(conf), conf.engine)
-    whole = daemon.together(loop.run, dispatcher.run,
+    pusher = Pusher(found, conf[sinks.GROUP],
+                    functools.partial(make_sink, conf))
+    whole = daemon.together(loop.run, dispatcher.run, pusher.run,
                             History(found, conf[history.GROUP]).run)
 
     def run(stop: threading.Event) -> None:
@@ -126,6 +135,8 @@ def start(argv: Sequence[str]) -> int:
     plugins.load(bus.NAMESPACE, conf.bus.driver)
     for name in conf[actions.GROUP].enabled:
         plugins.load(actions.NAMESPACE, name)
+    for name in conf[sinks.GROUP].enabled:
+        make_sink(conf, name).close()
     secrets.get_secrets(conf, make=True)
     _check_database(conf)
     return daemon.run(conf, make, workers=conf.engine.workers)

@@ -10,15 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which lifecycles of the table an operator wants something of."""
+"""Plug-ins of one class for each lifecycle of the table.
 
-from collections.abc import Sequence
+What those have in common that watch, measure or count lifecycles: the option
+that chooses some of them, and the class for each.
+"""
+
+from collections.abc import Mapping, Sequence
 import fnmatch
 
 from oslo_config import cfg
 
 from monasca_events_common.errors import Misconfigured
+from monasca_events_common.rules.lifecycles import Lifecycle
 from monasca_events_common.rules.lifecycles import LIFECYCLES
+from monasca_events_common.rules.paths import Path
+from monasca_events_common.rules.trigger import Trigger
 
 
 def option(what: str) -> cfg.Opt:
@@ -28,9 +35,9 @@ def option(what: str) -> cfg.Opt:
     """
     return cfg.ListOpt(
         "lifecycles", default=["*"], mutable=True,
-        help="Lifecycles, by names in which * stands for any characters, such "
-             "as instance-*; one that begins with ! is left out after all, "
-             f"such as !port-*. They are those {what}")
+        help="Lifecycles by name; a star stands for any characters, and a "
+             "name after ! is left out after all. They are those "
+             f"{what}")
 
 
 def chosen(patterns: Sequence[str], group: str) -> list[str]:
@@ -48,3 +55,41 @@ def chosen(patterns: Sequence[str], group: str) -> list[str]:
                                 "lifecycle")
         wanted = wanted - found if one.startswith("!") else wanted | found
     return [name for name in LIFECYCLES if name in wanted]
+
+
+def watch(cls: type[Trigger], lifecycle: Lifecycle, conf,
+          slots: Mapping[str, Sequence[str]],
+          group_by: Sequence[str] | None = None,
+          needs_all: bool = True) -> type[Trigger]:
+    """Return a subclass that watches one lifecycle.
+
+    It has ``lifecycle``, ``conf``, and ``keys``, the paths of ``group_by``.
+
+    :param slots: slot → event types; a slot without any is left out
+    :param group_by: paths, where they are not the lifecycle's
+    :param needs_all: whether it looks at more than the group's fields
+    """
+    group_by = tuple(lifecycle.group_by if group_by is None else group_by)
+    return type(cls)(cls.__name__, (cls,), {
+        "__slots__": (), "__doc__": lifecycle.description,
+        "__module__": cls.__module__, "lifecycle": lifecycle, "conf": conf,
+        "keys": tuple(Path(one, "group_by") for one in group_by),
+        "group_by": group_by,
+        "needs_all": needs_all or any("." in one for one in group_by),
+        "patterns": {slot: {"event_type": list(names)}
+                     for slot, names in slots.items() if names}})
+
+
+def unless(lifecycle: Lifecycle) -> list[str]:
+    """Return the event types after which no end is to be expected."""
+    return [*lifecycle.error, *lifecycle.gone]
+
+
+def lacks_key(paths: Sequence[Path], event: Mapping) -> bool:
+    """Return whether an event lacks what ties start and end together.
+
+    Nothing says then which of several it belongs to.
+
+    :param paths: ``keys`` of the class that :func:`watch` returned
+    """
+    return any(one.first(event) is None for one in paths)

@@ -14,18 +14,25 @@
 
 Running totals for Prometheus change in the transaction of the state, so that
 they are exact over a crash; each member serves those of its own partitions.
-For services that are pushed to, a measure becomes a row for each of them.
+For services that are pushed to, a measure becomes a row for each of them;
+what is only counted becomes one for all that a batch counted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 import hashlib
+import time
 
 import orjson
+
+from monasca_events_common import metrics
 
 #: Kinds of measures: a number of times, a value as it is, values whose
 #: distribution matters.
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+
+#: The value of every label of a series that is one too many.
+OTHER = "other"
 
 #: Upper bounds of a histogram's buckets, in seconds: what clouds take for
 #: what they do, from a port to the migration of a large server.
@@ -43,7 +50,7 @@ class Measure:
     :ivar at: seconds since the epoch, event time
     :ivar labels: few values each, for they make time series: flavour, host
     :ivar project_id, resource_id: whose and of what, for services that keep
-        metrics by resource
+        metrics by resource; a counter is of a project only
     :ivar event_ids: what it was made of; makes a repeat the same measure
     """
 
@@ -83,6 +90,14 @@ class Total:
                 if value <= bound:
                     self.buckets[place] += 1
 
+    def snapshot(self) -> tuple[int, float, list[int]]:
+        """Return count, value and buckets, for another thread.
+
+        The buckets never hold more than the count, as they are read first.
+        """
+        buckets = list(self.buckets)
+        return self.count, self.value, buckets
+
     def row(self) -> dict:
         return {"id": self.id, "partition": self.partition,
                 "name": self.name,
@@ -102,11 +117,24 @@ class Total:
 class Measures:
     """Adds up and hands on. Used under the engine's lock."""
 
-    def __init__(self, sinks: Sequence[str] = ()) -> None:
-        """:param sinks: names of the services that are pushed to"""
+    def __init__(self, sinks: Callable[[], Sequence[str]] = tuple,
+                 most: Callable[[], int] = lambda: 10_000,
+                 clock: Callable[[], float] = time.time) -> None:
+        """:param sinks: returns the names of the services that are pushed to
+            now
+        :param most: returns how many series there may be; of more, labels are
+            given up
+        :param clock: seconds since the epoch
+        """
         self._sinks = sinks
+        self._most = most
+        self._clock = clock
         self._totals: dict[bytes, Total] = {}
-        self._changed: set[bytes] = set()
+        #: The same by what names them, without a digest.
+        self._known: dict[tuple, Total] = {}
+        self._changed: set[Total] = set()
+        #: Counters of this turn: what names them → the last one and the sum.
+        self._counted: dict[tuple, list] = {}
 
     def load(self, partitions: Sequence[int], rows: Iterable[Mapping]
              ) -> None:
@@ -121,32 +149,72 @@ class Measures:
         gone = set(partitions)
         self._totals = {key: one for key, one in self._totals.items()
                         if one.partition not in gone}
-        self._changed &= self._totals.keys()
+        self._known.clear()
+        self._changed = {one for one in self._changed
+                         if one.partition not in gone}
+        self._counted = {key: one for key, one in self._counted.items()
+                         if key[0][0] not in gone}
 
     def take(self, measure: Measure, partition: int, work) -> None:
         """Add a measure, and a row of it for each sink."""
-        total = Total(partition, measure.name, measure.kind, measure.labels)
-        total = self._totals.setdefault(total.id, total)
+        labels = measure.labels
+        key = (partition, measure.name, *labels.items())
+        total = self._known.get(key)
+        if total is None:
+            total = self._known[key] = self._total(measure, partition)
         total.add(measure.value)
-        self._changed.add(total.id)
-        if not self._sinks:
+        self._changed.add(total)
+        if not self._sinks():
             return
-        content = orjson.dumps(dataclasses.asdict(measure))
-        for sink in self._sinks:
-            work.measures.append({
-                "id": _digest([sink, content.decode()]), "sink": sink,
-                "partition": partition, "content": content.decode(),
-                "attempts": 0, "next_at": 0.0, "lease_owner": None,
-                "lease_until": 0.0})
+        if measure.kind == COUNTER:
+            counted = self._counted.setdefault(
+                (key, measure.project_id), [measure, 0.0])
+            counted[0] = measure
+            counted[1] += measure.value
+        else:
+            self._hand_on(measure, partition, work)
+
+    def _total(self, measure: Measure, partition: int) -> Total:
+        total = Total(partition, measure.name, measure.kind, measure.labels)
+        if total.id not in self._totals \
+                and len(self._totals) >= self._most():
+            metrics.LIMITED.labels("metric_series").inc()
+            total = Total(partition, measure.name, measure.kind,
+                          dict.fromkeys(measure.labels, OTHER))
+        return self._totals.setdefault(total.id, total)
+
+    def _hand_on(self, measure: Measure, partition: int, work) -> None:
+        content = orjson.dumps(dataclasses.asdict(measure)).decode()
+        work.measures.extend(
+            row(_digest([sink, content]), sink, content, self._clock(),
+                partition) for sink in self._sinks())
 
     def settle(self, work) -> None:
         """Let the totals that changed go into the transaction."""
-        work.totals.extend(self._totals[one].row() for one in self._changed)
+        work.totals.extend(one.row() for one in self._changed)
         self._changed.clear()
+        for (key, _), (last, value) in self._counted.items():
+            # The last event's id makes it another measure than the next
+            # turn's.
+            self._hand_on(dataclasses.replace(last, value=value), key[0],
+                          work)
+        self._counted.clear()
 
     def totals(self) -> list[Total]:
         """Return all of this member's, for the daemon's metrics page."""
         return list(self._totals.values())
+
+
+def row(identity: bytes, sink: str, content: str, now: float,
+        partition: int = 0) -> dict:
+    """Return the row of a measure on its way to one service.
+
+    :param identity: 16 bytes; the same for the same measure
+    """
+    return {"id": identity, "sink": sink, "partition": partition,
+            "content": content, "attempts": 0, "next_at": 0.0,
+            "lease_owner": None, "lease_until": 0.0, "last_error": None,
+            "created_at": now}
 
 
 def _digest(content) -> bytes:

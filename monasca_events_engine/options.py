@@ -14,16 +14,19 @@
 
 from oslo_config import cfg
 
+from monasca_events_common import credentials
 from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common import plugins
 from monasca_events_common import stream
 from monasca_events_common.catalog import secrets
 from monasca_events_common.catalog import targets
+from monasca_events_engine import account
 from monasca_events_engine import actions
 from monasca_events_engine import dispatcher
 from monasca_events_engine import history
 from monasca_events_engine import retry
+from monasca_events_engine import sinks
 
 OPTS = [
     cfg.IntOpt("workers", default=1, min=1,
@@ -48,8 +51,8 @@ OPTS = [
                     help="Which notification methods of the operators' "
                          "project a firing of an operators' trigger leads "
                          "to, such as vm_deleted = ops-mail, ops-webhook. "
-                         "Methods are named by name or id. The trigger may "
-                         "be *, and missing_end stands for each of its "
+                         "Methods are named by name or id. A star stands "
+                         "for any trigger, and missing_end for each of its "
                          "parts. May be given several times."),
     cfg.FloatOpt("lateness", default=0.3, min=0.0, mutable=True,
                  help="Seconds that an event may come after it happened and "
@@ -74,6 +77,10 @@ OPTS = [
                help="Firings of one trigger that are delivered within a "
                     "minute, unless the trigger has a rate limit of its own. "
                     "More are recorded as limited and not delivered."),
+    cfg.IntOpt("max_series", default=10000, min=1, mutable=True,
+               help="Time series of metric actions that one engine process "
+                    "keeps. Of more, the labels become other, which metrics "
+                    "count as limited."),
     cfg.FloatOpt("follow_interval", default=0.3, min=0.05, mutable=True,
                  help="Seconds between two looks for changed definitions."),
 ]
@@ -81,15 +88,20 @@ OPTS = [
 
 # What is done with firings; each action registers a group of its own.
 _DELIVERING = [(module.GROUP, list(module.OPTS))
-               for module in (dispatcher, retry, history, actions)]
+               for module in (dispatcher, retry, history, actions, sinks)]
 
 _ACTIONS = ("webhook:Webhook", "email:Email", "log:LogLine",
             "event:DerivedEvent", "monasca_notification:MonascaNotification")
 
-# Triggers and metric actions that have options of their own.
+# Other plug-ins that have options of their own.
 _PLUGINS = ("triggers.missing_end:MissingEnds",
             "triggers.sequence_failure:SequenceFailures",
-            "triggers.never_seen_transition:NeverSeenTransition")
+            "triggers.never_seen_transition:NeverSeenTransition",
+            "metric_actions.durations:Durations",
+            "metric_actions.failure_rate:FailureRates",
+            "metric_actions.event_rate:EventRate",
+            "sinks.gnocchi:Gnocchi", "sinks.monasca:Monasca",
+            "sinks.monasca_kafka:MonascaKafka", "sinks.statsd:Statsd")
 
 
 def groups() -> list[tuple[str, list]]:
@@ -118,4 +130,5 @@ def list_opts() -> list[tuple[str, list]]:
     for spelling in _PLUGINS:
         cls = plugins.resolve(f"monasca_events_engine.{spelling}")
         found.append((cls.GROUP, list(cls.OPTS)))
+    found.append((account.GROUP, credentials.options()))
     return found

@@ -133,13 +133,16 @@ MEASURES = sa.Table(
     "measures", META,
     # A digest of what it says, so that the same measure is one row.
     sa.Column("id", Digest, primary_key=True),
-    sa.Column("sink", sa.String(32), nullable=False),
+    sa.Column("sink", sa.String(128), nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("content", Json, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
+    # What is parked is due at the end of time.
     sa.Column("next_at", sa.Double, nullable=False),
     sa.Column("lease_owner", sa.String(36)),
     sa.Column("lease_until", sa.Double, nullable=False),
+    sa.Column("last_error", sa.Text),
+    sa.Column("created_at", sa.Double, nullable=False),
     sa.Index(None, "sink", "next_at"), **_KIND)
 
 #: Running totals for Prometheus, exact because they change with the state.

@@ -29,6 +29,7 @@ from monasca_events_engine.actions import Action
 from monasca_events_engine.actions import Delivery
 from monasca_events_engine.measures import GAUGE
 from monasca_events_engine.measures import Measure
+from monasca_events_engine.measures import row
 
 
 class Metric(Action):
@@ -43,10 +44,9 @@ class Metric(Action):
         with self.parts.database.begin() as connection:
             connection.execute(
                 self.parts.database.upsert(MEASURES, ["content"]),
-                [{"id": _identity(delivery.delivery_id, sink), "sink": sink,
-                  "partition": 0, "content": content.decode(),
-                  "attempts": 0, "next_at": 0.0, "lease_owner": None,
-                  "lease_until": 0.0} for sink in sinks])
+                [row(_identity(delivery.delivery_id, sink), sink,
+                     content.decode(), self.parts.clock())
+                 for sink in sinks])
         return {"sinks": sinks}
 
 

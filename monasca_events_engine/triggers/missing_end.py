@@ -40,12 +40,12 @@ class MissingEnd(Steps):
     """Waits for the end of one lifecycle.
 
     :cvar lifecycle: which one
-    :cvar paths: of what start and end have in common
+    :cvar keys: paths of what start and end have in common
     """
 
     severity = "MEDIUM"
     lifecycle: Lifecycle
-    paths: Sequence[Path]
+    keys: Sequence[Path]
 
     def __init__(self) -> None:
         name = self.lifecycle.name
@@ -55,8 +55,7 @@ class MissingEnd(Steps):
 
     def observe(self, event: Mapping, slots: Sequence[str]
                 ) -> Sequence[Finding]:
-        if any(one.first(event) is None for one in self.paths):
-            # Nothing says which of several it belongs to.
+        if lifecycles.lacks_key(self.keys, event):
             return ()
         return super().observe(event, slots)
 
@@ -89,18 +88,9 @@ class MissingEnds(Family):
                 raise Misconfigured(
                     f"[{cls.GROUP}] seconds_of: there is no lifecycle "
                     f"{name!r}")
-        return {name: _class(LIFECYCLES[name], conf) for name
-                in lifecycles.chosen(conf.lifecycles, cls.GROUP)}
-
-
-def _class(one: Lifecycle, conf) -> type[MissingEnd]:
-    patterns = {START: one.start, END: one.end,
-                UNLESS: [*one.error, *one.gone]}
-    return type(MissingEnd)("MissingEnd", (MissingEnd,), {
-        "__slots__": (), "__doc__": one.description, "lifecycle": one,
-        "patterns": {slot: {"event_type": list(names)}
-                     for slot, names in patterns.items() if names},
-        "group_by": tuple(one.group_by),
-        "needs_all": any("." in path for path in one.group_by),
-        "paths": tuple(Path(path, "group_by") for path in one.group_by),
-        "conf": conf})
+        return {name: lifecycles.watch(
+            MissingEnd, LIFECYCLES[name], conf, {
+                START: LIFECYCLES[name].start, END: LIFECYCLES[name].end,
+                UNLESS: lifecycles.unless(LIFECYCLES[name])},
+            needs_all=False)
+            for name in lifecycles.chosen(conf.lifecycles, cls.GROUP)}

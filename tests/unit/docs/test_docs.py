@@ -36,17 +36,20 @@ ROOT = pathlib.Path(__file__).parents[3]
 
 #: Groups in the samples whose options are others': their words and defaults
 #: change with the versions of those libraries.
-FOREIGN = ("DEFAULT", "api_auth", "keystone_authtoken", "oslo_policy")
+FOREIGN = ("DEFAULT", "api_auth", "engine_auth", "keystone_authtoken",
+           "oslo_policy")
 
 #: Roles whose plug-ins an operator names.
 NAMESPACES = ("monasca_events.bus", "monasca_events.store",
               "monasca_events.sources", "monasca_events.replayers",
               "monasca_events.identity", "monasca_events.actions",
+              "monasca_events.triggers", "monasca_events.metric_actions",
+              "monasca_events.metric_sinks",
               "oslo.messaging.notify.drivers")
 
 #: Commands that a person types, rather than a supervisor.
 TYPED = ("monasca-events-dead-letters", "monasca-events-generate",
-         "monasca-events-standalone")
+         "monasca-events-measures", "monasca-events-standalone")
 
 
 def unmentioned(names: Iterable[str]) -> list[str]:

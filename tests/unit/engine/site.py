@@ -74,7 +74,7 @@ class EngineSite:
         ruleset = Ruleset(self.catalog, self.conf,
                           functools.partial(plugins.options, self.options))
         self.checkpoint = Checkpoint(self.database, "engine", "monevents")
-        self.measures = Measures(["sink"])
+        self.measures = Measures(lambda: ["sink"])
         self.engine = Engine(
             self.conf, ruleset, self.checkpoint,
             Outbox(self.conf, "me", ruleset.operator_methods), self.measures,
