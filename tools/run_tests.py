@@ -13,7 +13,8 @@
 """Runs the parts of the test suite one after another and counts.
 
 Called by tools/test.sh inside the virtual environment. Each part is a command
-of its own; test parts run under stestr, whose stream tells the numbers.
+of its own; test parts run under stestr in two processes, whose stream tells
+the numbers.
 """
 
 from collections.abc import Sequence
@@ -30,8 +31,14 @@ import testtools
 #: Parts in the order in which they run: the quick ones first.
 PARTS = ("style", "unit", "functional", "docs", "integration", "bench")
 
-#: Parts that run in several processes; the others have servers to share.
-_PARALLEL = ("unit", "functional")
+#: Integration tests that share no server with the others: these and those
+#: run side by side, each in a process, for both wait most of the time.
+APART = ("agent_embedded", "bus_kafka", "dead_letters", "faults_embedded",
+         "flow_embedded", "poster_tls", "standalone", "wsgi_servers")
+
+#: The part of a test's name that it shares with those in its process.
+TOGETHER = (rf"tests\.integration(?=\.test_(?:{'|'.join(APART)})\.)"
+             r"|tests(?=\.integration\.)")
 
 _STYLE = (("ruff", "check", "."), ("lint-imports", "--no-cache"),
           ("bashate", "--ignore", "E006", "tools/standalone.sh",
@@ -74,9 +81,9 @@ def run_stestr(part: str, tally: Tally) -> None:
     folder = {"bench": "tests/bench"}.get(part, f"tests/{part}")
     repository = f".stestr/{part}"
     shutil.rmtree(repository, ignore_errors=True)
-    mode = ["--concurrency", "2"] if part in _PARALLEL else ["--serial"]
+    together = ["--group-regex", TOGETHER] if part == "integration" else []
     command = ["stestr", "--test-path", folder, "--repo-url", repository,
-               "run", "--slowest", *mode]
+               *together, "run", "--slowest", "--concurrency", "2"]
     os.makedirs(repository)
     status = subprocess.run(command, check=False).returncode
     stream = subprocess.run(

@@ -65,6 +65,10 @@ class Daemons:
                 stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **environment})
 
+    def runs(self, name: str) -> bool:
+        """Whether it was started and not stopped since."""
+        return name in self._running
+
     def pid(self, name: str) -> int:
         return self._running[name].pid
 

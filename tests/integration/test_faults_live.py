@@ -26,6 +26,9 @@ from tests.integration.sites import Site
 
 class TestLiveFaults(faults.FaultTests, unittest.TestCase):
 
+    shared = True
+    outage = int(faults.OUTAGE or 20000)
+
     def make_site(self, folder: pathlib.Path) -> Site:
         return LiveSite(folder)
 
@@ -122,6 +125,7 @@ class TestLiveFaults(faults.FaultTests, unittest.TestCase):
                     self.folder / f"{block}2.truth", seconds=90)
                 self.assertTrue(report.ok, report.text())
                 self.assertEqual(0, report.dead)
+        self.leave()
 
     def test_elasticsearch_says_429_and_each_event_is_stored_once(self):
         # F8
@@ -129,10 +133,11 @@ class TestLiveFaults(faults.FaultTests, unittest.TestCase):
             "elasticsearch:indexing_pressure.memory.limit="])
         servers.up("elasticsearch", settings=[
             "elasticsearch:indexing_pressure.memory.limit=24kb"])
+        before = len(self.site.daemons.log("persister"))
         process, truth = self.traffic(2000)
         self.assertEqual(0, process.wait(300))
-        wait_for("the persister has been refused",
-                 lambda: "429" in self.site.daemons.log("persister"), 60)
+        wait_for("the persister has been refused", lambda: "429" in
+                 self.site.daemons.log("persister")[before:], 60)
         servers.up("elasticsearch", settings=[
             "elasticsearch:indexing_pressure.memory.limit="])
         self.assert_balanced(truth)
