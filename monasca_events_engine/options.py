@@ -23,6 +23,7 @@ from monasca_events_common.catalog import secrets
 from monasca_events_common.catalog import targets
 from monasca_events_engine import account
 from monasca_events_engine import actions
+from monasca_events_engine import backtest
 from monasca_events_engine import dispatcher
 from monasca_events_engine import history
 from monasca_events_engine import retry
@@ -111,7 +112,8 @@ def groups() -> list[tuple[str, list]]:
                 _IN_FLIGHT]),
             (database.GROUP, list(database.OPTS)),
             (secrets.GROUP, list(secrets.OPTS)),
-            (deadletters.GROUP, list(deadletters.OPTS)), *_DELIVERING]
+            (deadletters.GROUP, list(deadletters.OPTS)),
+            (backtest.GROUP, list(backtest.OPTS)), *_DELIVERING]
 
 
 # Batches change one state, so there is one at a time.
@@ -122,7 +124,8 @@ _IN_FLIGHT = cfg.IntOpt("in_flight", default=1, min=1, max=1,
 
 def list_opts() -> list[tuple[str, list]]:
     """Options for oslo-config-generator; the kernel lists its own."""
-    found = [*groups()[:1], *_DELIVERING]
+    found = [*groups()[:1], (backtest.GROUP, list(backtest.OPTS)),
+             *_DELIVERING]
     for spelling in _ACTIONS:
         cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
         found.append((cls.GROUP, [opt for opt in cls.OPTS
