@@ -54,16 +54,16 @@ _LISTS = ("drop", "mask")
 class Plan:
     """One definition, compiled for one event type.
 
-    :ivar getters: by id field, functions that look for it, best first
-    :ivar traits: of each its name, converter, the key at the payload's root
-        that is looked at first, and getters for what comes next
+    :ivar ids: by id field, places where it may stand, best first
+    :ivar traits: of each its name, converter, and such places
     :ivar drops: paths to take out of the payload
     :ivar rules: which keys carry secrets
+    :ivar recipes: whatever somebody remembers of the plan
     :ivar twin: whether nova emits the same fact in its other format too
     """
 
-    __slots__ = ("name", "service", "resource_type", "getters", "traits",
-                 "drops", "rules", "twin", "discard")
+    __slots__ = ("name", "service", "resource_type", "ids", "traits",
+                 "drops", "rules", "recipes", "twin", "discard")
 
     def __init__(self, entry: dict, rules: KeyRules,
                  parts: Sequence[str]) -> None:
@@ -71,14 +71,14 @@ class Plan:
         self.service = entry.get("service")
         self.resource_type = paths.expand(entry.get("resource_type") or "",
                                           parts) or None
-        self.getters = {key: _getters(entry.get(key), parts)
-                        for key in ID_KEYS}
+        self.ids = {key: _places(entry.get(key), parts) for key in ID_KEYS}
         self.traits = tuple(
-            _trait(name, trait, parts)
+            (name, TYPES[trait["type"]], _places(trait["path"], parts))
             for name, trait in entry.get("traits", {}).items())
         self.drops = tuple(tuple(paths.segments(path))
                            for path in entry.get("drop", ()))
         self.rules = rules
+        self.recipes: dict = {}
         self.twin = entry.get("twin", False)
         self.discard = entry.get("discard", False)
 
@@ -245,18 +245,8 @@ def _placeholders(entry: dict) -> bool:
     return any("{" in text for text in texts)
 
 
-def _trait(name: str, trait: dict, parts: Sequence[str]) -> tuple:
-    found = [path for path in (paths.expand(path, parts)
-                               for path in trait["path"]) if path]
-    # Most traits stand at the root; a call for each would double their cost.
-    first = paths.segments(found[0]) if found else []
-    key = first[0] if len(first) == 1 else None
-    return (name, TYPES[trait["type"]], key,
-            _getters(found if key is None else found[1:], ()))
-
-
-def _getters(found: Sequence[str] | None,
-             parts: Sequence[str]) -> tuple[paths.Getter, ...]:
+def _places(found: Sequence[str] | None,
+            parts: Sequence[str]) -> tuple[paths.Place, ...]:
     expanded = (paths.expand(path, parts) for path in found or ())
     return tuple(paths.compile_path(path) for path in expanded
                  if path and paths.check(path))

@@ -25,18 +25,25 @@ from collections.abc import Mapping
 import datetime
 import uuid
 
+from msgspec import to_builtins
 import orjson
 
 from monasca_events_agent import fit
 from monasca_events_agent import paths
 from monasca_events_agent.definitions import Definitions
 from monasca_events_agent.definitions import Plan
+from monasca_events_agent.recipe import Recipe
+from monasca_events_agent.recipe import recipe_for
 from monasca_events_agent.redact import redact
 from monasca_events_agent.redact import Redacted
 from monasca_events_agent.redact import redact_text
 from monasca_events_agent.tenants import PROJECT_ID
 from monasca_events_agent.tenants import Tenants
+from monasca_events_agent.traits import moment
+from monasca_events_agent.traits import plain_time
+from monasca_events_agent.traits import string
 from monasca_events_agent.wire import Notification
+from monasca_events_agent.wire import read
 from monasca_events_common import event
 from monasca_events_common.errors import EventsError
 from monasca_events_common.errors import Misconfigured
@@ -101,11 +108,15 @@ class Normaliser:
                                 "one of " + ", ".join(KEEP_FORMATS))
         self._definitions = definitions
         self._tenants = Tenants(operator_project_id, project_id_pattern)
-        self._keep_format = keep_format
+        # Which of two formats is not kept: whether the versioned one.
+        self._unwanted = {"legacy": True, "versioned": False}.get(keep_format)
         self._limits = limits
+        self._most = limits.event_bytes - _MARGIN
+        # What is left of that for the payload and the traits.
+        self._room = self._most - _FIELDS_BYTES
         self._mint = mint
         self._publishers: dict[str, tuple] = {}
-        self._received = ("", datetime.datetime.min)
+        self._window = ("", "", "")
 
     def __call__(self, notification: Mapping, received_at: str) -> dict:
         """Same as :meth:`normalise`, so that a pipeline takes a function."""
@@ -120,53 +131,68 @@ class Normaliser:
         :raises Rejected: it can never be an event
         :raises Dropped: a policy says so
         """
-        wire = Notification(notification)
-        versioned = wire.versioned
+        wire = read(notification)
+        versioned = wire.wrapper is not None
         plan = self._definitions.choose(wire.event_type, versioned)
         if plan.discard:
             raise Dropped("discarded_by_definition")
-        if plan.twin and self._keep_format == (
-                "legacy" if versioned else "versioned"):
+        if plan.twin and versioned == self._unwanted:
             raise Dropped("other_format_kept")
 
         body = redact(wire.payload, plan.rules, depth=self._limits.depth,
-                      wrapper=wire.wrapper)
-        payload = body.payload
-        for path in plan.drops:
-            paths.remove(payload, path)
+                      wrapper=wire.wrapper, likely=wire.event_type)
+        if plan.drops:
+            body.own()
+            for path in plan.drops:
+                paths.remove(body.payload, path)
         if body.keys > self._limits.keys:
-            fit.fit_keys(payload, self._limits.keys, body.truncated)
-            body.encoded = orjson.dumps(payload)
+            body.own()
+            fit.fit_keys(body.payload, self._limits.keys, body.truncated)
 
-        marks: dict = {}
-        timestamp = self._timestamp(wire.timestamp, received_at, marks)
-        project_id, known = self._tenants.find(
-            payload, plan.getters["project_id"], wire.project_id)
-        if not known:
-            marks["tenant_unknown"] = True
-        made = self._event(wire, plan, body, project_id, timestamp,
-                           received_at, marks)
-        self._mark(made, body)
-        return made
+        return self._event(wire, plan, body, received_at)
 
     def _event(self, wire: Notification, plan: Plan, body: Redacted,
-               project_id: str, timestamp: str, received_at: str,
-               marks: dict) -> dict:
+               received_at: str) -> dict:
+        marks: dict = {}
         payload = body.payload
-        getters = plan.getters
-        publisher_id, service, host = self._publisher(wire.publisher_id)
-        user_id = _id(payload, getters["user_id"]) or wire.user_id
-        traits = self._traits(payload, plan, body)
-        _add(traits, "service", plan.service or service)
-        _add(traits, "host", host)
+        shape = body.shape
+        recipe = (shape and shape.recipes.get(plan)) or recipe_for(plan, shape)
+        find_resource, _project, find_user, find_domain, find_request, \
+            find_global_request = recipe.finders
+        if body.parsed is None:
+            resource_id = project_id = user_id = domain_id = request_id = \
+                global_request_id = None
+            traits = {}
+        else:
+            ids = recipe.ids(body.parsed)
+            if body.longest > MAX_STRING:
+                ids = [one and one[:MAX_STRING] for one in ids]
+            (resource_id, project_id, user_id, domain_id, request_id,
+             global_request_id) = ids
+            traits = to_builtins(recipe.traits(*recipe.take(body.parsed)))
+        publisher_id, service, host = self._publishers.get(
+            wire.publisher_id) or self._publisher(wire.publisher_id)
+        _complete(traits, recipe, body)
+        if "service" not in traits and (service := plan.service or service):
+            traits["service"] = service
+        if host and "host" not in traits:
+            traits["host"] = host
+        timestamp = self._timestamp(wire.timestamp, received_at, marks)
+        if project_id not in self._tenants.known:
+            project_id, known = self._tenants.find(
+                payload, recipe.projects, wire.project_id)
+            if not known:
+                marks["tenant_unknown"] = True
+        user_id = user_id or (find_user and find_user(payload)) \
+            or wire.user_id
         if wire.user_id != user_id:
             _add(traits, "initiator_user_id", wire.user_id)
         if wire.project_id != project_id:
             _add(traits, "initiator_project_id", wire.project_id)
         if wire.wrapper is not None:
             _name_object(traits, wire)
-        return {
-            "event_id": wire.source_id(body.encoded, self._mint),
+        made = {
+            "event_id": wire.source_id(body, self._mint),
             "project_id": project_id,
             "event_type": wire.event_type,
             "timestamp": timestamp,
@@ -175,72 +201,59 @@ class Normaliser:
             "priority": wire.priority,
             "source": SOURCE,
             "resource_type": plan.resource_type,
-            "resource_id": _id(payload, getters["resource_id"]),
+            "resource_id": resource_id
+            or (find_resource and find_resource(payload)),
             "user_id": user_id,
-            "domain_id": _id(payload, getters["domain_id"]) or wire.domain_id,
-            "request_id": wire.request_id
-            or _id(payload, getters["request_id"]),
-            "global_request_id": wire.global_request_id
-            or _id(payload, getters["global_request_id"]),
+            "domain_id": domain_id or (find_domain and find_domain(payload))
+            or wire.domain_id,
+            "request_id": wire.request_id or request_id
+            or (find_request and find_request(payload)),
+            "global_request_id": wire.global_request_id or global_request_id
+            or (find_global_request and find_global_request(payload)),
             "traits": traits,
             "dimensions": {},
             "payload": payload,
             "marks": marks}
-
-    def _traits(self, payload: dict, plan: Plan, body: Redacted) -> dict:
-        traits = {}
-        for name, convert, key, getters in plan.traits:
-            if key is not None:
-                value = payload.get(key)
-                if value is not None and value != "":
-                    value = convert(value)
-                    if value is not None:
-                        traits[name] = value
-                        continue
-            for get in getters:
-                value = get(payload)
-                if value is not None and value != "":
-                    value = convert(value)
-                    if value is not None:
-                        traits[name] = value
-                        break
-        for name, value in traits.items():
-            if type(value) is str and len(value) > MAX_STRING:
-                traits[name] = value[:MAX_STRING - 1] + "…"
-                body.truncated.append(f"traits.{name}")
-        return traits
+        # No trait is longer than the payload it was taken from; most events
+        # are so small that this is enough and they need no measuring.
+        if body.redacted or body.truncated \
+                or body.size * (len(traits) + 1) > self._room:
+            self._mark(made, body)
+        return made
 
     def _timestamp(self, given, received_at: str, marks: dict) -> str:
         """Return when it happened, received_at where nobody knows."""
         try:
-            moment = _wire_time(given) or event.parse_time(given)
+            text = plain_time(given) \
+                or event.format_time(event.parse_time(given))
         except Rejected:
             marks["clock_skew"] = _shown(given)
             return received_at
-        received = self._received
-        if received[0] != received_at:
-            # A batch shares one; the pair is replaced as a whole.
-            received = received_at, event.parse_time(received_at)
-            self._received = received
-        if abs(moment - received[1]) > SKEW:
+        received, earliest, latest = self._window
+        if received != received_at:
+            # A batch shares one; the three are replaced as a whole.
+            moment = event.parse_time(received_at)
+            earliest = event.format_time(moment - SKEW)
+            latest = event.format_time(moment + SKEW)
+            self._window = received_at, earliest, latest
+        # Canonical text sorts as the times do.
+        if not earliest <= text <= latest:
             marks["clock_skew"] = _shown(given)
-        return event.format_time(moment)
+        return text
 
     def _publisher(self, publisher_id: str | None) -> tuple:
         """Return the publisher, and the service and host that it names."""
         if publisher_id is None:
             return None, None, None
-        known = self._publishers.get(publisher_id)
-        if known is None:
-            safe = redact_text(publisher_id)[:MAX_STRING]
-            parts = safe.split(":" if ":" in safe else ".", 1)
-            host = parts[1] if len(parts) > 1 else None
-            # Cinder says groupType.None where there is no host.
-            known = (safe, parts[0] or None,
-                     None if host in ("", "None") else host)
-            if len(self._publishers) >= _PUBLISHERS:
-                self._publishers.clear()
-            self._publishers[publisher_id] = known
+        safe = redact_text(publisher_id)[:MAX_STRING]
+        parts = safe.split(":" if ":" in safe else ".", 1)
+        host = parts[1] if len(parts) > 1 else None
+        # Cinder says groupType.None where there is no host.
+        known = (safe, parts[0] or None,
+                 None if host in ("", "None") else host)
+        if len(self._publishers) >= _PUBLISHERS:
+            self._publishers.clear()
+        self._publishers[publisher_id] = known
         return known
 
     def _mark(self, made: dict, body: Redacted) -> None:
@@ -250,14 +263,45 @@ class Normaliser:
             marks["redacted"] = _listed(body.redacted)
         if body.truncated:
             marks["truncated"] = _listed(body.truncated)
-        limit = self._limits.event_bytes - _MARGIN
-        # No trait is longer than the payload it was taken from; most events
-        # are so small that this is enough and they need no measuring.
-        bound = len(body.encoded) * (len(made["traits"]) + 1) \
-            + _FIELDS_BYTES + 6 * 256 * (len(body.redacted)
-                                         + len(body.truncated))
-        if bound > limit and len(orjson.dumps(made)) > limit:
-            _shrink(made, body, limit)
+        bound = body.size * (len(made["traits"]) + 1) + 6 * 256 * (
+            len(body.redacted) + len(body.truncated))
+        if bound > self._room and len(orjson.dumps(made)) > self._most:
+            _shrink(made, body, self._most)
+
+
+def _complete(traits: dict, recipe: Recipe, body: Redacted) -> None:
+    """Add what is not as it should be, and bound all."""
+    for name in recipe.nullable:
+        if traits.get(name) == "":
+            del traits[name]
+    for name in recipe.times:
+        value = traits.get(name)
+        if value is not None:
+            value = plain_time(value) or moment(value)
+            if value is None:
+                del traits[name]
+            else:
+                traits[name] = value
+    longest = body.longest
+    payload = body.payload
+    for name, convert, getters in recipe.rest:
+        if name in traits:
+            continue
+        for get in getters:
+            value = get(payload)
+            if value is not None and value != "":
+                if type(value) is not str or convert is not string:
+                    value = convert(value)
+                if value is not None:
+                    traits[name] = value
+                    if type(value) is str and len(value) > MAX_STRING:
+                        longest = len(value)
+                    break
+    if longest > MAX_STRING:
+        for name, value in traits.items():
+            if type(value) is str and len(value) > MAX_STRING:
+                traits[name] = value[:MAX_STRING - 1] + "…"
+                body.truncated.append(f"traits.{name}")
 
 
 def _shrink(made: dict, body: Redacted, limit: int) -> None:
@@ -267,6 +311,8 @@ def _shrink(made: dict, body: Redacted, limit: int) -> None:
     of such a size that they have to follow.
     """
     marks = made["marks"]
+    body.own()
+    made["payload"] = body.payload
     for paths_shown in (MAX_PATHS, 10, 1):
         if body.redacted:
             marks["redacted"] = _listed(body.redacted, paths_shown)
@@ -286,31 +332,8 @@ def _shrink(made: dict, body: Redacted, limit: int) -> None:
             rest += size - limit
 
 
-def _wire_time(given) -> datetime.datetime | None:
-    """Return the time in the form that oslo.messaging writes; else None.
-
-    Nearly all have it, and the general way costs four times as much.
-    """
-    if type(given) is str and len(given) == 26 and given[19] == ".":
-        try:
-            return datetime.datetime.fromisoformat(given + "+00:00")
-        except ValueError:
-            pass
-    return None
-
-
 def _shown(given) -> str:
     return str(given)[:64].encode("utf-8", "replace").decode()
-
-
-def _id(payload: dict, getters: tuple) -> str | None:
-    for get in getters:
-        found = get(payload)
-        if type(found) is str and found:
-            return found if len(found) <= MAX_STRING else found[:MAX_STRING]
-        if type(found) is int:
-            return str(found)
-    return None
 
 
 def _add(traits: dict, name: str, value) -> None:

@@ -23,9 +23,22 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import re
+from typing import NamedTuple
 
 #: Takes a payload, returns what is there, or None.
 Getter = Callable[[Mapping], object]
+
+
+class Place(NamedTuple):
+    """A path, compiled.
+
+    :ivar names: its parts, unquoted
+    :ivar get: follows it
+    """
+
+    names: tuple[str, ...]
+    get: Getter
+
 
 _SEGMENT = re.compile(r'"([^"]+)"|([^."]+)')
 _PATH = re.compile(r'(?:"[^"]+"|[^."]+)(?:\.(?:"[^"]+"|[^."]+))*\Z')
@@ -52,15 +65,23 @@ def segments(path: str) -> list[str]:
     return [quoted or plain for quoted, plain in _SEGMENT.findall(path)]
 
 
-def compile_path(path: str) -> Getter:
-    """Return a function that follows the path."""
-    names = segments(path)
+def compile_path(path: str) -> Place:
+    """Return the place that the path leads to."""
+    names = tuple(segments(path))
+    return Place(names, _getter(names))
+
+
+def _getter(names: tuple[str, ...]) -> Getter:
     if not any(name in "*/" or name.isdecimal() for name in names):
         if len(names) == 1:
             return _one(names[0])
         if len(names) == 2:
             return _two(*names)
-    return _many(tuple(names))
+    if len(names) == 3 and names[1] == "*" \
+            and not any(name in "*/" or name.isdecimal()
+                        for name in names[::2]):
+        return _first(names[0], names[2])
+    return _many(names)
 
 
 def _one(name: str) -> Getter:
@@ -76,34 +97,45 @@ def _two(outer: str, inner: str) -> Getter:
     return get
 
 
-def _many(names: tuple[str, ...]) -> Getter:
+def _first(outer: str, inner: str) -> Getter:
+    """Return what follows ``outer.*.inner``."""
+    follow = _many(("*", inner))
+
     def get(payload):
-        return _follow(payload, names, 0)
+        items = payload.get(outer)
+        if type(items) is list and items and type(items[0]) is dict:
+            found = items[0].get(inner)
+            if found is not None:
+                return found
+        return follow(items)
     return get
 
 
-def _follow(value, names: tuple[str, ...], start: int):
-    for index in range(start, len(names)):
-        name = names[index]
-        if type(value) is dict:
+def _many(names: tuple[str, ...]) -> Getter:
+    name, rest = names[0], names[1:]
+    further = _many(rest) if rest else None
+    place = int(name) if name.isdecimal() else None
+
+    def get(value):
+        kind = type(value)
+        if kind is dict:
             value = value.get(name)
         elif name == "/":
-            return value.rsplit("/", 1)[-1] if type(value) is str else None
-        elif type(value) is not list:
+            return value.rsplit("/", 1)[-1] if kind is str else None
+        elif kind is not list:
             return None
         elif name == "*":
             for item in value:
-                found = _follow(item, names, index + 1)
+                found = item if further is None else further(item)
                 if found is not None:
                     return found
             return None
-        elif name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
+        elif place is not None and place < len(value):
+            value = value[place]
         else:
             return None
-        if value is None:
-            return None
-    return value
+        return value if further is None or value is None else further(value)
+    return get
 
 
 def remove(payload: dict, path: Sequence[str]) -> None:

@@ -22,6 +22,8 @@ from collections.abc import Iterable
 import re
 
 from monasca_events_agent import secret_text
+from monasca_events_agent.form import Blank
+from monasca_events_agent.shape import Shapes
 
 #: What becomes of a key's value.
 KEEP, HIDE, REMOVE, CONTEXT, CATALOG, LOOSE, RENAME = range(7)
@@ -91,6 +93,7 @@ class KeyRules:
 
     :ivar strict: what to do, by key, in payloads
     :ivar loose: the same for keys that users chose, such as those of metadata
+    :ivar shapes: payloads that need nothing by these rules
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
@@ -98,6 +101,7 @@ class KeyRules:
         words = frozenset(map(_squash, more))
         self.strict = _Memo(words, loose=False)
         self.loose = _Memo(words, loose=True)
+        self.shapes = Shapes(self.strict, self.loose)
 
     def hides(self, key: str) -> bool:
         """Return whether the key's value, when it is text, is a secret."""
@@ -117,6 +121,7 @@ class _Memo(dict):
         super().__init__()
         self._words = words
         self._loose = loose
+        self._plain: set[str] = set()
 
     def __missing__(self, key) -> int:
         if type(key) is not str or len(key) > MAX_KEY:
@@ -126,6 +131,31 @@ class _Memo(dict):
             self.clear()
         self[key] = decision
         return decision
+
+    def is_plain(self, key: str, kind: type) -> bool:
+        """Return whether every value of this type may stay at the key."""
+        decision = self[key]
+        if decision is HIDE:
+            return kind in (bool, type(None), Blank)
+        return decision in (KEEP, LOOSE) \
+            or decision is CONTEXT and kind is not dict \
+            or decision is CATALOG and kind is not list
+
+    def is_loose(self, key: str) -> bool:
+        """Return whether users choose the keys of the object at the key."""
+        return self[key] is LOOSE
+
+    def are_plain(self, keys: Iterable[str]) -> bool:
+        """Return whether any text may stay at every one of the keys."""
+        if self._plain.issuperset(keys):
+            return True
+        if len(self._plain) >= self.SIZE:
+            self._plain.clear()
+        for key in keys:
+            if type(key) is not str or not self.is_plain(key, str):
+                return False
+            self._plain.add(key)
+        return True
 
 
 def _decide(key: str, words: frozenset[str], loose: bool) -> int:

@@ -29,9 +29,15 @@ from monasca_events_common.errors import Misconfigured
 PROJECT_ID = (r"[0-9a-f]{32}"
               r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+# Project ids that are remembered, so as not to be matched again.
+_KNOWN = 8192
+
 
 class Tenants:
-    """Chooses among the places where a project id may stand."""
+    """Chooses among the places where a project id may stand.
+
+    :ivar known: some ids that are valid
+    """
 
     def __init__(self, operator_project_id: str,
                  pattern: str = PROJECT_ID) -> None:
@@ -53,6 +59,7 @@ class Tenants:
                 f"the operator's project id {operator_project_id!r} does not "
                 f"look like one; expected {pattern}")
         self.operator_project_id = operator_project_id
+        self.known: set[str] = set()
 
     def find(self, payload: Mapping,
              getters: Iterable[Callable[[Mapping], object]],
@@ -65,7 +72,13 @@ class Tenants:
         for get in getters:
             found = get(payload)
             if type(found) is str and self._valid(found):
+                self._remember(found)
                 return found, True
         if caller is not None and self._valid(caller):
             return caller, True
         return self.operator_project_id, False
+
+    def _remember(self, project_id: str) -> None:
+        if len(self.known) >= _KNOWN:
+            self.known.clear()
+        self.known.add(project_id)

@@ -20,9 +20,16 @@ charitably as possible: other people's mistakes are no reason to lose an event.
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import functools
 import re
+from typing import Annotated
+from typing import Any
+from typing import Protocol
 import uuid
 
+import msgspec
+from msgspec import convert
+from msgspec import ValidationError
 import orjson
 
 from monasca_events_common.errors import Rejected
@@ -30,6 +37,7 @@ from monasca_events_common.errors import TooLarge
 from monasca_events_common.event import MAX_STRING
 
 _CONTEXT = "_context_"
+_NOVA = "nova_object.data"
 _WRAPPER = re.compile(r"[a-z_]+\.data\Z")
 # Longest source id that is kept as it is; oslo.messaging's have 36.
 _MAX_ID = 255
@@ -41,85 +49,134 @@ _PROJECT = ("project_id", "project", "tenant", "tenant_id")
 _USER = ("user_id", "user")
 _DOMAIN = ("domain_id", "domain", "project_domain_id", "project_domain")
 
+_PRIORITIES = {None: "INFO"} | {
+    given: given.upper() for word in (
+        "audit", "debug", "info", "warn", "error", "critical", "sample")
+    for given in (word, word.upper())}
 
-class Notification:
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STRING)]
+
+
+class _Context(msgspec.Struct, gc=False):
+    """A context whose ids are texts, read in one go."""
+
+    project_id: _Text | None = None
+    project: _Text | None = None
+    tenant: _Text | None = None
+    tenant_id: _Text | None = None
+    user_id: _Text | None = None
+    user: _Text | None = None
+    domain_id: _Text | None = None
+    domain: _Text | None = None
+    project_domain_id: _Text | None = None
+    project_domain: _Text | None = None
+    request_id: _Text | None = None
+    global_request_id: _Text | None = None
+
+
+class _FlatContext(_Context, gc=False, rename=lambda name: _CONTEXT + name):
+    """The same among a notification's other keys."""
+
+
+class Notification(msgspec.Struct, gc=False):
     """One notification, opened.
 
     :ivar project_id: the caller's project, which need not be the resource's
     :ivar user_id: the caller
+    :ivar wrapper: the key under which a versioned object keeps its fields
     """
 
-    __slots__ = ("event_type", "publisher_id", "priority", "message_id",
-                 "timestamp", "payload", "wrapper", "project_id", "user_id",
-                 "domain_id", "request_id", "global_request_id")
+    event_type: _Text
+    publisher_id: _Text | None = None
+    priority: _Text | None = None
+    message_id: Any = None
+    timestamp: Any = None
+    payload: Any = None
+    context: _Context | None = None
+    ctxt: Any = None
+    project_id: Any = None
+    user_id: Any = None
+    domain_id: Any = None
+    request_id: Any = None
+    global_request_id: Any = None
+    wrapper: Any = None
 
-    def __init__(self, raw: Mapping) -> None:
-        """:raises Rejected: it has nothing that could name an event"""
-        if not isinstance(raw, Mapping):
-            raise Rejected(f"the notification is {type(raw).__name__}; "
-                           "expected an object", code="not_an_object")
-        event_type = raw.get("event_type")
-        if type(event_type) is not str or not event_type.strip():
-            raise Rejected(
-                f"event_type is {type(event_type).__name__}; expected a word "
-                "such as compute.instance.create.end",
-                code="event_type_missing", where="event_type")
-        event_type = event_type.strip()
-        # The API refuses these too; here they are still one notification.
-        if not event_type.isprintable():
-            raise Rejected("event_type has characters that cannot be printed",
-                           code="invalid_event_type", where="event_type")
-        if len(event_type) > MAX_STRING:
-            raise TooLarge(
-                f"event_type has {len(event_type)} characters; at most "
-                f"{MAX_STRING} are accepted", code="field_too_large",
-                where="event_type")
-        self.event_type = event_type
-        self.publisher_id = _text(raw.get("publisher_id"))
-        self.priority = (_text(raw.get("priority")) or "INFO").upper()
-        self.timestamp = raw.get("timestamp")
-        self.message_id = raw.get("message_id")
-        payload = raw.get("payload")
-        if payload is None:
-            payload = {}
-        elif not isinstance(payload, Mapping):
-            payload = {"value": payload}
-        self.payload = payload
-        self.wrapper = _wrapper(payload)
-        context = raw.get("context") or raw.get("ctxt")
-        if isinstance(context, Mapping):
-            find = context.get
-        else:
-            def find(name):
-                return raw.get(_CONTEXT + name)
-        self.project_id = _first(find, _PROJECT)
-        self.user_id = _first(find, _USER)
-        self.domain_id = _first(find, _DOMAIN)
-        self.request_id = _text(find("request_id"))
-        self.global_request_id = _text(find("global_request_id"))
-
-    @property
-    def versioned(self) -> bool:
-        """Whether the payload is an oslo versioned object."""
-        return self.wrapper is not None
-
-    def source_id(self, encoded: bytes, mint: Callable[[], str]) -> str:
+    def source_id(self, payload: "Payload", mint: Callable[[], str]) -> str:
         """Return the id by which a repeat of this notification is known.
 
-        :param encoded: the payload's bytes
+        :param payload: has the payload's bytes, which are seldom needed
         :param mint: gives a new id where nothing else tells two alike apart
         """
         given = self.message_id
         if given is not None and type(given) is not str:
             given = str(given)
-        if given and given.strip():
-            given = given.strip()
+        if given and (given := given.strip()):
             return given if len(given) <= _MAX_ID and given.isascii() \
                 else _made_id(given)
         if self.timestamp is None:
             return mint()
         return _made_id(f"{self.publisher_id}\n{self.event_type}\n"
-                        f"{self.timestamp}\n", encoded)
+                        f"{self.timestamp}\n", payload.encoded)
+
+
+class Payload(Protocol):
+    """A payload that can be had as bytes."""
+
+    @property
+    def encoded(self) -> bytes:
+        """The payload's bytes."""
+
+
+def read(raw: Mapping) -> Notification:
+    """Return what a notification says.
+
+    :raises Rejected: it has nothing that could name an event
+    """
+    try:
+        found = convert(raw, Notification)
+        context = found.context if raw.get("context") \
+            else convert(raw, _FlatContext)
+    except ValidationError:
+        return _read(raw)
+    payload = found.payload
+    if type(payload) is not dict or found.ctxt is not None:
+        return _read(raw)
+    found.event_type = _known_type(found.event_type)
+    found.priority = _PRIORITIES.get(found.priority) or found.priority.upper()
+    found.project_id = context.project_id or context.project \
+        or context.tenant or context.tenant_id
+    found.user_id = context.user_id or context.user
+    found.domain_id = context.domain_id or context.domain \
+        or context.project_domain_id or context.project_domain
+    found.request_id = context.request_id
+    found.global_request_id = context.global_request_id
+    found.wrapper = _wrapper(payload)
+    return found
+
+
+def _read(raw: Mapping) -> Notification:
+    """Do the same where something is not as it should be."""
+    if not isinstance(raw, Mapping):
+        raise Rejected(f"the notification is {type(raw).__name__}; "
+                       "expected an object", code="not_an_object")
+    payload = raw.get("payload")
+    if payload is None:
+        payload = {}
+    elif not isinstance(payload, Mapping):
+        payload = {"value": payload}
+    context = raw.get("context") or raw.get("ctxt")
+    find = context.get if isinstance(context, Mapping) \
+        else lambda name: raw.get(_CONTEXT + name)
+    return Notification(
+        event_type=_event_type(raw.get("event_type")),
+        publisher_id=_text(raw.get("publisher_id")),
+        priority=(_text(raw.get("priority")) or "INFO").upper(),
+        message_id=raw.get("message_id"), timestamp=raw.get("timestamp"),
+        payload=payload, wrapper=_wrapper(payload),
+        project_id=_first(find, _PROJECT), user_id=_first(find, _USER),
+        domain_id=_first(find, _DOMAIN),
+        request_id=_text(find("request_id")),
+        global_request_id=_text(find("global_request_id")))
 
 
 def assemble(context: Mapping | None, publisher_id: str, event_type: str,
@@ -155,14 +212,37 @@ def open_envelope(body: bytes | str) -> dict:
     return message
 
 
+def _event_type(given) -> str:
+    """Return the event type; raise Rejected where it can be none."""
+    if type(given) is not str or not given.strip():
+        raise Rejected(
+            f"event_type is {type(given).__name__}; expected a word "
+            "such as compute.instance.create.end",
+            code="event_type_missing", where="event_type")
+    event_type = given.strip()
+    # The API refuses these too; here they are still one notification.
+    if not event_type.isprintable():
+        raise Rejected("event_type has characters that cannot be printed",
+                       code="invalid_event_type", where="event_type")
+    if len(event_type) > MAX_STRING:
+        raise TooLarge(
+            f"event_type has {len(event_type)} characters; at most "
+            f"{MAX_STRING} are accepted", code="field_too_large",
+            where="event_type")
+    return event_type
+
+
+_known_type = functools.lru_cache(4096)(_event_type)
+
+
 def _wrapper(payload: Mapping) -> str | None:
     """Return the key under which a versioned object keeps its fields.
 
     Every service that uses oslo.versionedobjects has a prefix of its own:
     ``nova_object.data``, ``ironic_object.data``.
     """
-    if "nova_object.data" in payload:
-        return "nova_object.data"
+    if _NOVA in payload:
+        return _NOVA
     if len(payload) > 6:
         return None
     for key in payload:

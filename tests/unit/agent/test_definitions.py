@@ -242,7 +242,8 @@ class TestPaths(unittest.TestCase):
                 ("l.x", None), ("nowhere", None), ("a.nowhere.x", None),
                 ("l.*.nothing", None), ("a./", None)):
             with self.subTest(path=path):
-                self.assertEqual(expected, paths.compile_path(path)(payload))
+                place = paths.compile_path(path)
+                self.assertEqual(expected, place.get(payload))
 
 
 class TestTypes(unittest.TestCase):
