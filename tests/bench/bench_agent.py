@@ -40,7 +40,7 @@ import amqp
 from oslo_config import cfg
 
 from tests.bench import ceilometer_agent
-from tests.bench.bench_normalise import generated
+from tests.bench.notifications import generated
 from tests.bench.sample import Missing
 from tests.bench.sample import server
 

@@ -24,7 +24,7 @@ import subprocess
 import tempfile
 import time
 
-from tests.bench.bench_normalise import peer_python
+from tests.bench import ceilometer_converter
 from tests.bench.sample import Missing
 
 _CONFIG = """
@@ -65,7 +65,7 @@ def rate(url: str, topic: str, exchange: str, count: int, prefetch: int,
     :raises Missing: Ceilometer cannot be installed here
     """
     try:
-        python = pathlib.Path(peer_python())
+        python = pathlib.Path(ceilometer_converter.python())
     except (OSError, subprocess.CalledProcessError) as error:
         raise Missing(f"ceilometer cannot be installed: {error}") from None
     with tempfile.TemporaryDirectory() as home:
