@@ -22,6 +22,8 @@ from monasca_events_common import daemon
 from monasca_events_common import deadletters
 from monasca_events_common import plugins
 from monasca_events_common.bus import get_bus
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.database import get_database
 from monasca_events_common import bus
 from monasca_events_common import store
 from monasca_events_common.store import get_store
@@ -29,6 +31,7 @@ from monasca_events_common.stream import StreamLoop
 from monasca_events_persister import options
 from monasca_events_persister import retention
 from monasca_events_persister.retention import Retention
+from monasca_events_persister.transformer import Transformer
 from monasca_events_persister.writer import STAGE
 from monasca_events_persister.writer import Writer
 
@@ -46,11 +49,13 @@ def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
     events_bus = get_bus(conf)
     suit_period(conf)
     events_store = get_store(conf)
+    transformer = (Transformer(lambda: Catalog(get_database(conf)))
+                   if conf.persister.transforms else None)
     loop = StreamLoop(
         STAGE, conf.bus.topic,
         lambda watcher: events_bus.subscribe(conf.bus.topic,
                                              conf.persister.group, watcher),
-        Writer(events_store), deadletters.get_dead_letters(conf),
+        Writer(events_store, transformer), deadletters.get_dead_letters(conf),
         conf.persister)
     expiry = Retention(events_store, conf.retention)
 

@@ -14,6 +14,7 @@
 
 from oslo_config import cfg
 
+from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common import stream
 from monasca_events_persister import retention
@@ -26,6 +27,11 @@ OPTS = [
     cfg.StrOpt("group", default="persister",
                help="The consumer group. A second store is filled by a "
                     "second persister with another group."),
+    cfg.BoolOpt("transforms", default=True,
+                help="Whether tenants' transforms are applied to what is "
+                     "stored. They are read from [database] connection; "
+                     "where it does not answer when the persister starts, "
+                     "nothing is stored until it does."),
 ]
 
 
@@ -33,6 +39,7 @@ def groups() -> list[tuple[str, list]]:
     """Return (group, options) of everything that the persister reads."""
     return [("persister", [*OPTS, *stream.OPTS]),
             ("retention", list(retention.OPTS)),
+            (database.GROUP, list(database.OPTS)),
             (deadletters.GROUP, list(deadletters.OPTS))]
 
 

@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tenants' transforms, followed from the catalog and applied to documents.
+
+An event whose tenant has no transform for its type passes through undecoded.
+Until the catalog was read once nothing is written, for a tenant may have asked
+for something not to be kept; after that an absent database stops nothing.
+"""
+
+from collections.abc import Callable, Mapping
+import copy
+import logging
+import threading
+
+import orjson
+import prometheus_client
+
+from monasca_events_common import event as events
+from monasca_events_common import metrics
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog import Definition
+from monasca_events_common.catalog import TRANSFORMS
+from monasca_events_common.errors import Rejected
+from monasca_events_common.errors import Unavailable
+from monasca_events_common.rules import transforms
+from monasca_events_common.rules.transforms import Transforms
+from monasca_events_common.store import Document
+
+LOG = logging.getLogger(__name__)
+
+TRANSFORMED = prometheus_client.Counter(
+    "monasca_events_transformed",
+    "Events that tenants' transforms changed, split or dropped, or could not.",
+    ["outcome"])
+
+
+class Transformer:
+    """The transforms in force. Safe for several threads."""
+
+    def __init__(self, open_catalog: Callable[[], Catalog]) -> None:
+        """:param open_catalog: returns the catalog; Unavailable while its
+            database does not answer, and then asked again
+        """
+        self._open = open_catalog
+        self._catalog: Catalog | None = None
+        self._revision: int | None = None
+        self._definitions: dict[str, Definition] = {}
+        self._lock = threading.Lock()
+        #: Project id → its transforms; replaced whole.
+        self._current: Mapping[str, Transforms] = {}
+
+    def follow(self) -> None:
+        """Take over what changed.
+
+        :raises Unavailable: the database does not answer, and never has
+        """
+        with self._lock:
+            try:
+                self._follow()
+            except Unavailable as error:
+                if self._revision is None:
+                    raise
+                LOG.debug("transforms stay as they are: %s", error)
+
+    def _follow(self) -> None:
+        if self._catalog is None:
+            self._catalog = self._open()
+        revision = self._catalog.revision()
+        if revision == self._revision:
+            return
+        changed = set()
+        for one in self._catalog.changes(self._revision or 0, [TRANSFORMS]):
+            changed.add(one.project_id)
+            self._definitions.pop(one.id, None)
+            if not one.deleted:
+                self._definitions[one.id] = one
+        self._revision = revision
+        if changed:
+            self._current = self._compiled(changed)
+
+    def _compiled(self, changed: set[str]) -> dict[str, Transforms]:
+        current = {project_id: found for project_id, found
+                   in self._current.items() if project_id not in changed}
+        for project_id in changed:
+            contents = [one.content for one in sorted(
+                self._definitions.values(),
+                key=lambda one: (one.created_at, one.id))
+                if one.project_id == project_id]
+            found, wrong = transforms.compile_all(contents)
+            for reason in wrong:
+                metrics.BROKEN.labels("definition").inc()
+                LOG.error("a transform of project %s is left out: %s",
+                          project_id, reason)
+            if contents:
+                current[project_id] = found
+        return current
+
+    def apply(self, document: Document) -> list[Document] | None:
+        """Return what is to be stored instead; None leaves it as it is.
+
+        :raises Unavailable: it is not known yet what tenants want
+        """
+        if self._revision is None:
+            self.follow()
+        found = self._current.get(document.project_id)
+        if found is None or not found.wants(document.event_type):
+            return None
+        event = orjson.loads(document.value)
+        made = found.apply(copy.deepcopy(event))
+        try:
+            several = [_document(one) for one in made]
+        except Rejected as error:
+            # It outgrew a limit: the tenant's event is worth more than the
+            # change that it wanted.
+            event["marks"]["transform_failed"] = {"*": str(error)[:200]}
+            TRANSFORMED.labels("failed").inc()
+            return [_document(event)]
+        TRANSFORMED.labels(_outcome(made)).inc()
+        return several
+
+
+def _outcome(made: list[dict]) -> str:
+    if not made:
+        return "dropped"
+    if any("transform_failed" in one["marks"] for one in made):
+        return "failed"
+    return "split" if len(made) > 1 else "changed"
+
+
+def _document(event: Mapping) -> Document:
+    record = events.record(event)
+    return Document(event["project_id"], event["event_id"],
+                    event["event_type"], event["timestamp"], record.value,
+                    record.headers["index"])
