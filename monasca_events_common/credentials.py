@@ -17,6 +17,7 @@ them for the API that it posts to, the engine for the services that it acts
 on.
 """
 
+from collections.abc import Mapping
 import logging
 import os
 import ssl
@@ -42,13 +43,14 @@ def make_session(conf: cfg.ConfigOpts, group: str, **changed
     Connects to nothing.
 
     :param changed: of the credentials, such as ``project_id``, whatever the
-        group says
+        group says; left out where its kind of credentials has no such thing
     :raises Misconfigured: the group cannot work
     """
     register(conf, group)
     _check_files(conf, group)
     try:
-        auth = loading.load_auth_from_conf_options(conf, group, **changed)
+        auth = loading.load_auth_from_conf_options(
+            conf, group, **_known(_auth_type(conf, group), changed))
         if auth is None:
             raise Misconfigured(
                 f"[{group}] auth_type is not set; expected password, "
@@ -64,6 +66,22 @@ def make_session(conf: cfg.ConfigOpts, group: str, **changed
                     "service and of those that it leads to are not verified",
                     group)
     return session
+
+
+def _auth_type(conf: cfg.ConfigOpts, group: str) -> str | None:
+    section = conf[group].auth_section
+    if section:
+        loading.register_auth_conf_options(conf, section)
+    return conf[section or group].auth_type
+
+
+def _known(auth_type: str | None, changed: Mapping) -> dict:
+    """Return what a kind of credentials takes of these."""
+    if not auth_type or not changed:
+        return {}
+    known = {opt.dest for opt in
+             loading.get_plugin_loader(auth_type).get_options()}
+    return {name: value for name, value in changed.items() if name in known}
 
 
 def _check_files(conf: cfg.ConfigOpts, group: str) -> None:

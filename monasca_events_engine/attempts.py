@@ -148,7 +148,8 @@ class Attempts:
             failure, retry_after = type(error).__name__, 0.0
         else:
             return retry.delivered(delivery.delivery_id, delivery.attempt,
-                                   self._clock(), result), True
+                                   self._clock(), result,
+                                   action.MAX_RESULT), True
         return retry.failed(delivery.delivery_id, delivery.attempt,
                             self._clock(), failure, retry_after,
                             self._conf.retry_engine, self._rng), False

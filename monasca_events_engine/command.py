@@ -30,12 +30,14 @@ from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog import secrets
 from monasca_events_common.database import Database
 from monasca_events_common.database import get_database
+from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
 from monasca_events_common.stream import StreamLoop
 from monasca_events_engine import actions
 from monasca_events_engine import history
 from monasca_events_engine import options
 from monasca_events_engine import sinks
+from monasca_events_engine.account import Accounts
 from monasca_events_engine.checkpoint import Checkpoint
 from monasca_events_engine.dispatcher import Dispatcher
 from monasca_events_engine.engine import Engine
@@ -95,7 +97,9 @@ def _engine(conf: cfg.ConfigOpts, found: Database) -> Loop:
     events_bus = get_bus(conf)
     acts = actions.get_actions(conf, actions.Parts(
         database=found, bus=events_bus, topic=conf.bus.topic,
-        sinks=lambda: conf[sinks.GROUP].enabled))
+        sinks=lambda: conf[sinks.GROUP].enabled,
+        options=functools.partial(plugins.options, conf),
+        accounts=Accounts(conf)))
     dispatcher = Dispatcher(found, catalog, secrets.get_secrets(conf), acts,
                             conf)
     ruleset = Ruleset(catalog, conf.engine,
@@ -106,7 +110,8 @@ def _engine(conf: cfg.ConfigOpts, found: Database) -> Loop:
     engine = Engine(
         conf.engine, ruleset,
         Checkpoint(found, conf.engine.group, conf.bus.topic),
-        Outbox(conf.engine, dispatcher.owner, ruleset.operator_methods),
+        Outbox(conf.engine, dispatcher.owner, ruleset.operator_methods,
+               acts.delay),
         measures, dispatcher.wake)
     loop = StreamLoop(
         STAGE, conf.bus.topic,
@@ -133,8 +138,8 @@ def start(argv: Sequence[str]) -> int:
                        epilog=EPILOG)
     # What is misspelt must stop the start, not a worker again and again.
     plugins.load(bus.NAMESPACE, conf.bus.driver)
-    for name in conf[actions.GROUP].enabled:
-        plugins.load(actions.NAMESPACE, name)
+    actions.check_actions(conf, functools.partial(plugins.options, conf),
+                          Accounts(conf))
     for name in conf[sinks.GROUP].enabled:
         make_sink(conf, name).close()
     secrets.get_secrets(conf, make=True)
@@ -147,8 +152,14 @@ def _check_database(conf: cfg.ConfigOpts) -> None:
     """
     found = database.Database(conf[database.GROUP].connection)
     try:
-        Ruleset(Catalog(found), conf.engine,
-                functools.partial(plugins.options, conf))
+        missing = Ruleset(
+            Catalog(found), conf.engine,
+            functools.partial(plugins.options, conf)).actions.difference(
+                conf[actions.GROUP].enabled)
+        if missing:
+            raise Misconfigured(
+                f"[{actions.GROUP}] enabled lacks {', '.join(missing)}, "
+                "which an enabled trigger leads to")
         found.version()
     except Unavailable as error:
         LOG.warning("the database does not answer yet: %s", error)

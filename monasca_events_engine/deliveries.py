@@ -165,7 +165,10 @@ class Deliveries:
                     attempts=sa.bindparam("new_attempts"),
                     next_at=sa.bindparam("new_next_at"),
                     last_error=sa.bindparam("new_error"),
-                    result=sa.bindparam("new_result"),
+                    # An attempt that failed may have left a record.
+                    result=sa.func.coalesce(sa.bindparam(
+                        "new_result", type_=DELIVERIES.c.result.type),
+                        DELIVERIES.c.result),
                     updated_at=now, **free), [
                         {"id": one.delivery_id, "new_status": one.status,
                          "new_attempts": one.attempts,

@@ -28,6 +28,7 @@ from monasca_events_engine import dispatcher
 from monasca_events_engine import history
 from monasca_events_engine import retry
 from monasca_events_engine import sinks
+from monasca_events_engine.alarms import orphans
 
 OPTS = [
     cfg.IntOpt("workers", default=1, min=1,
@@ -102,7 +103,9 @@ _PLUGINS = ("triggers.missing_end:MissingEnds",
             "metric_actions.failure_rate:FailureRates",
             "metric_actions.event_rate:EventRate",
             "sinks.gnocchi:Gnocchi", "sinks.monasca:Monasca",
-            "sinks.monasca_kafka:MonascaKafka", "sinks.statsd:Statsd")
+            "sinks.monasca_kafka:MonascaKafka", "sinks.statsd:Statsd",
+            "alarms.removal:DeleteAlarms", "alarms.aodh:Aodh",
+            "alarms.monasca:Monasca")
 
 
 def groups() -> list[tuple[str, list]]:
@@ -130,8 +133,13 @@ def list_opts() -> list[tuple[str, list]]:
         cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
         found.append((cls.GROUP, [opt for opt in cls.OPTS
                                   if opt not in targets.OPTS]))
+    merged: dict[str, dict[str, cfg.Opt]] = {}
     for spelling in _PLUGINS:
+        # Several that speak with one service share its group.
         cls = plugins.resolve(f"monasca_events_engine.{spelling}")
-        found.append((cls.GROUP, list(cls.OPTS)))
+        merged.setdefault(cls.GROUP, {}).update(
+            (opt.name, opt) for opt in cls.OPTS)
+    found += [(group, list(opts.values())) for group, opts in merged.items()]
+    found.append((orphans.NOVA_GROUP, list(orphans.NOVA_OPTS)))
     found.append((account.GROUP, credentials.options()))
     return found

@@ -50,9 +50,6 @@ CANCELLED = "cancelled"
 #: Characters of an error that are kept.
 MAX_ERROR = 500
 
-#: Bytes of a result that are kept.
-MAX_RESULT = 16 * 1024
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
@@ -75,17 +72,19 @@ class Outcome:
     result: str | None = None
 
 
-def delivered(delivery_id: str, attempt: int, now: float, result) -> Outcome:
+def delivered(delivery_id: str, attempt: int, now: float, result,
+              most: int = 16 * 1024) -> Outcome:
     """Return the outcome of an attempt that worked.
 
     :param result: what the action returned
+    :param most: bytes of it that are kept
     """
     try:
         text = orjson.dumps(result).decode()
     except TypeError:
         # A third party's slip must not have the delivery made again.
         text = orjson.dumps({"unreadable": type(result).__name__}).decode()
-    if len(text) > MAX_RESULT:
+    if len(text) > most:
         text = orjson.dumps({"truncated": len(text)}).decode()
     return Outcome(delivery_id, DELIVERED, attempt, now, result=text)
 

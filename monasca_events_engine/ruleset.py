@@ -93,6 +93,12 @@ class Ruleset:
             self.index = Index(self._by_project(), self._shared, self.index)
         return changed
 
+    @property
+    def actions(self) -> set[str]:
+        """The actions that operators' triggers lead to."""
+        return {name for rule in self._shared
+                for name in rule.settings.get("actions", ())}
+
     def knows(self, trigger_id: str, generation: str) -> bool:
         """Return whether a state of that trigger is still of use."""
         rule = self.rule(trigger_id)

@@ -32,6 +32,7 @@ from monasca_events_common.bus import Bus
 from monasca_events_common.database import Database
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Rejected
+from monasca_events_engine.account import Accounts
 
 LOG = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ class Parts:
     :ivar topic: the events' topic on it
     :ivar sinks: returns where measures are to go now, by name
     :ivar clock: returns seconds since the epoch
+    :ivar options: of a plug-in of the action's own, returns its option group
+    :ivar accounts: makes services of the cloud
     """
 
     database: Database
@@ -95,6 +98,8 @@ class Parts:
     topic: str
     sinks: Callable[[], Sequence[str]]
     clock: Callable[[], float] = time.time
+    options: Callable[[type], object] = lambda _plugin: None
+    accounts: Accounts | None = None
 
 
 class Action(abc.ABC):
@@ -102,10 +107,12 @@ class Action(abc.ABC):
 
     :cvar GROUP: the option group that it gets, or None
     :cvar OPTS: the options in it
+    :cvar MAX_RESULT: bytes of JSON of what it returns at most
     """
 
     GROUP: str | None = None
     OPTS: Sequence[cfg.Opt] = ()
+    MAX_RESULT: int = 16 * 1024
 
     def __init__(self, conf, parts: Parts) -> None:
         """Connect to nothing yet: the engine starts while others are down.
@@ -115,6 +122,27 @@ class Action(abc.ABC):
         """
         self.conf = conf
         self.parts = parts
+
+    @classmethod
+    def check(cls, conf, options: Callable[[type], object],
+              accounts: Accounts) -> None:
+        """Look at what the options name beside themselves.
+
+        Called once when the engine starts, in the process that supervises
+        it; must leave nothing open.
+
+        :param conf: the option group GROUP, None without one
+        :param options, accounts: as in Parts
+        :raises Misconfigured: the engine must not start
+        """
+
+    @property
+    def delay(self) -> float:
+        """Seconds for which a delivery may be cancelled before it is made.
+
+        For operators' triggers that name the action.
+        """
+        return 0.0
 
     def target(self, project_id: str, method: Mapping | None) -> str:
         """Return what a delivery goes to, such as a host and port.
@@ -172,9 +200,25 @@ class Actions:
                            code="no_action")
         return action
 
+    def delay(self, name: str) -> float:
+        """Return the seconds for which a delivery by it may be cancelled."""
+        action = self._found.get(name)
+        return 0.0 if action is None else action.delay
+
     def close(self) -> None:
         for action in self._found.values():
             action.close()
+
+
+def check_actions(conf: cfg.ConfigOpts, options: Callable[[type], object],
+                  accounts: Accounts) -> None:
+    """Look for what must stop the start; make nothing.
+
+    :raises Misconfigured: there is no such plug-in, or its options are wrong
+    """
+    for name in conf[GROUP].enabled:
+        cls = plugins.load(NAMESPACE, name)
+        cls.check(options(cls), options, accounts)
 
 
 def get_actions(conf: cfg.ConfigOpts, parts: Parts) -> Actions:

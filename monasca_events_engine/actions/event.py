@@ -69,27 +69,11 @@ class DerivedEvent(Action):
             raise Rejected(
                 f"the event type {kind!r} does not begin with "
                 f"{' or '.join(self.conf.prefixes)}", code="invalid_type")
-        cause = firing.get("event") or {}
-        key = firing["key"]
-        copied = {name: cause.get(name) for name in _COPIED}
-        if copied["resource_id"] is None and type(
-                key.get("resource_id")) is str:
-            copied["resource_id"] = key["resource_id"]
-        now = datetime.datetime.fromtimestamp(self.parts.clock(),
-                                              datetime.timezone.utc)
-        return {
-            # A repeat is the same event, so the store keeps one.
-            "event_id": events.event_id(delivery.project_id,
-                                        delivery.delivery_id),
-            "project_id": delivery.project_id, "event_type": kind,
-            "timestamp": firing["at"],
-            "received_at": events.format_time(now),
-            "publisher_id": "monasca-events-engine", "priority": "INFO",
-            "source": SOURCE, **copied, "traits": _traits(firing),
-            "dimensions": {},
-            "payload": {name: value for name, value in firing.items()
-                        if name not in ("event", "marks")},
-            "marks": self._marks(firing)}
+        return derived(
+            delivery, kind, delivery.project_id, _traits(firing),
+            {name: value for name, value in firing.items()
+             if name not in ("event", "marks")},
+            self._marks(firing), self.parts.clock())
 
     def _marks(self, firing: Mapping) -> dict:
         """Return what guards against loops.
@@ -108,6 +92,34 @@ class DerivedEvent(Action):
             raise Rejected("dropped: the trigger fired because of an event "
                            "that followed from its own firing", code="loop")
         return {"hops": hops + 1, "origin": [*origin, trigger_id]}
+
+
+def derived(delivery: Delivery, kind: str, project_id: str, traits: Mapping,
+            payload: Mapping, marks: Mapping, now: float) -> dict:
+    """Return the canonical event of the engine's own that a firing leads to.
+
+    What ties the event that completed the firing to others is copied.
+
+    :param kind: its event type
+    :param project_id: whose event it is to be
+    :param now: seconds since the epoch
+    """
+    firing = delivery.firing
+    cause = firing.get("event") or {}
+    copied = {name: cause.get(name) for name in _COPIED}
+    resource_id = firing["key"].get("resource_id")
+    if copied["resource_id"] is None and type(resource_id) is str:
+        copied["resource_id"] = resource_id
+    return {
+        # A repeat is the same event, so the store keeps one.
+        "event_id": events.event_id(project_id, delivery.delivery_id),
+        "project_id": project_id, "event_type": kind,
+        "timestamp": firing["at"],
+        "received_at": events.format_time(datetime.datetime.fromtimestamp(
+            now, datetime.timezone.utc)),
+        "publisher_id": "monasca-events-engine", "priority": "INFO",
+        "source": SOURCE, **copied, "traits": traits, "dimensions": {},
+        "payload": payload, "marks": marks}
 
 
 def chain(firing: Mapping) -> tuple[int, list[str]]:

@@ -45,11 +45,13 @@ NAMESPACES = ("monasca_events.bus", "monasca_events.store",
               "monasca_events.identity", "monasca_events.actions",
               "monasca_events.triggers", "monasca_events.metric_actions",
               "monasca_events.metric_sinks",
+              "monasca_events.alarm_services",
               "oslo.messaging.notify.drivers")
 
 #: Commands that a person types, rather than a supervisor.
-TYPED = ("monasca-events-dead-letters", "monasca-events-generate",
-         "monasca-events-measures", "monasca-events-standalone")
+TYPED = ("monasca-events-alarms", "monasca-events-dead-letters",
+         "monasca-events-generate", "monasca-events-measures",
+         "monasca-events-standalone")
 
 
 def unmentioned(names: Iterable[str]) -> list[str]:
