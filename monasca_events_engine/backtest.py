@@ -21,7 +21,6 @@ the job anew. Nothing but the job's own row is ever written.
 
 from collections.abc import Callable, Mapping
 import dataclasses
-import gc
 import logging
 import threading
 import time
@@ -77,10 +76,6 @@ _TIDY = 600.0
 _LEAST_PAGE = 50
 
 
-#: Thresholds of Python's garbage collector while a worker runs.
-COLLECT = (100_000, 50, 100)
-
-
 class Stopped(Exception):
     """The job is not ours any more, or the worker is to stop."""
 
@@ -108,25 +103,15 @@ class Backtester:
 
         Meant for a process of its own: one that is busy for half a minute.
         """
-        # Events and groups hold no cycles. Looking for some among hundreds
-        # of thousands takes a quarter of the time.
-        before = gc.get_threshold()
-        gc.set_threshold(*COLLECT)
-        try:
-            while not stop.is_set():
-                self._turn(stop)
-        finally:
-            gc.set_threshold(*before)
-
-    def _turn(self, stop: threading.Event) -> None:
-        try:
-            if self.step(stop):
-                return
-            wait = self.conf[GROUP].poll_interval
-        except Unavailable as error:
-            LOG.warning("back-tests have to wait: %s", error)
-            wait = error.retry_after
-        stop.wait(wait)
+        while not stop.is_set():
+            try:
+                if self.step(stop):
+                    continue
+                wait = self.conf[GROUP].poll_interval
+            except Unavailable as error:
+                LOG.warning("back-tests have to wait: %s", error)
+                wait = error.retry_after
+            stop.wait(wait)
 
     def step(self, stop: threading.Event) -> bool:
         """Do one job, if there is one; return whether there was.

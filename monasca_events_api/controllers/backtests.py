@@ -118,9 +118,7 @@ class BacktestController:
     @index.when("DELETE")
     def delete(self, req, resp):
         parts = self._parts
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, policies.BACKTEST)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, policies.BACKTEST)
         parts.jobs.remove(who.project_id, jobs.BACKTEST, self._id,
                           parts.clock().timestamp())
         return resource.empty()

@@ -126,9 +126,7 @@ class DefinitionsController:
     @index.when("POST")
     def post(self, req, resp):
         parts, kind = self._parts, self._kind
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, kind.rules.create)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, kind.rules.create)
         ingest.check_project(who.project_id, parts.project_id)
         content = kind.complete(who, kind.expand(
             documents.read_document(req.environ)), None)
@@ -163,9 +161,7 @@ class DefinitionController:
     @index.when("PATCH")
     def patch(self, req, resp):
         parts, kind = self._parts, self._kind
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, kind.rules.update)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, kind.rules.update)
         wanted = documents.Precondition(req.headers.get("If-Match"))
         patch = documents.read_document(req.environ, documents.MERGE_PATCH)
         return answer(kind, req, rewrite(

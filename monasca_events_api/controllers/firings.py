@@ -15,7 +15,6 @@
 
 import pecan
 
-from monasca_events_api import context
 from monasca_events_api import documents
 from monasca_events_api import filters
 from monasca_events_api.controllers import resource
@@ -114,21 +113,24 @@ class FiringController:
             project_id, self._trigger_id, self._firing_id))
 
 
-class RedeliverController:
+class _Act:
+    """What can be done with one firing."""
+
+    def __init__(self, parts: resource.Parts, *names: str) -> None:
+        """:param names: ids of the trigger and of the firing"""
+        self._parts = parts
+        self._names = names
+
+
+class RedeliverController(_Act):
     """``…/redeliver``: try again what was given up."""
 
     index = resource.methods()
 
-    def __init__(self, parts: resource.Parts, *names: str) -> None:
-        self._parts = parts
-        self._names = names
-
     @index.when("POST")
     def post(self, req, resp):
         parts = self._parts
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, rules.REDELIVER)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, rules.REDELIVER)
         wanted, = documents.take(documents.read_options(req.environ),
                                  "delivery_ids")
         if wanted is not None and not (
@@ -141,21 +143,15 @@ class RedeliverController:
             parts.clock().timestamp())}, status=202)
 
 
-class CancelController:
+class CancelController(_Act):
     """``…/cancel``: leave undone what still waits."""
 
     index = resource.methods()
 
-    def __init__(self, parts: resource.Parts, *names: str) -> None:
-        self._parts = parts
-        self._names = names
-
     @index.when("POST")
     def post(self, req, resp):
         parts = self._parts
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, rules.CANCEL)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, rules.CANCEL)
         documents.take(documents.read_options(req.environ))
         return resource.answer({"delivery_ids": parts.history.cancel(
             who.project_id, *self._names, parts.clock().timestamp())},

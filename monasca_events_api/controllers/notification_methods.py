@@ -19,7 +19,6 @@ import logging
 
 from oslo_context.context import RequestContext
 
-from monasca_events_api import context
 from monasca_events_api import documents
 from monasca_events_api import filters
 from monasca_events_api.controllers import definitions
@@ -144,13 +143,6 @@ class _Part:
         self._parts = kind.parts
         self._id = method_id
 
-    def _authorized(self, req, rule: str) -> RequestContext:
-        """Return who asks; they may change the method's project."""
-        who = context.of_request(req.environ)
-        self._parts.policy.authorize(who, rule)
-        filters.refuse(req.query_string)
-        return who
-
 
 class RotateController(_Part):
     """``…/rotate``: a new signing key, the old one valid beside it."""
@@ -160,7 +152,7 @@ class RotateController(_Part):
     @index.when("POST")
     def post(self, req, resp):
         parts = self._parts
-        who = self._authorized(req, policies.ROTATE)
+        who = resource.caller(parts, req, policies.ROTATE)
         keep, = documents.take(documents.read_options(req.environ),
                                "keep_seconds")
         keep = _keep(keep)
@@ -214,9 +206,9 @@ class TestController(_Part):
 
     @index.when("POST")
     def post(self, req, resp):
-        who = self._authorized(req, policies.TEST)
-        documents.take(documents.read_options(req.environ))
         parts = self._parts
+        who = resource.caller(parts, req, policies.TEST)
+        documents.take(documents.read_options(req.environ))
         found = parts.catalog.get(who.project_id, catalog.METHODS, self._id)
         firing_id, delivery_id = parts.history.ping(
             found, parts.clock().timestamp())

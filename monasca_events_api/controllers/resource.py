@@ -121,6 +121,18 @@ def is_id(text) -> bool:
         and text.isprintable()
 
 
+def caller(parts: Parts, req, rule: str):
+    """Return who asks, of a request that has no parameters.
+
+    :raises Forbidden: the rule does not allow it in the token's project
+    :raises Rejected: there are parameters
+    """
+    who = context.of_request(req.environ)
+    parts.policy.authorize(who, rule)
+    filters.refuse(req.query_string)
+    return who
+
+
 def scope(parts: Parts, req, rule: str, asked: filters.Request,
           all_projects: str = rules.ALL_PROJECTS):
     """Return the project to read: an id, or ``ALL``.

@@ -18,7 +18,6 @@ from collections.abc import Iterable
 import orjson
 from oslo_context.context import RequestContext
 
-from monasca_events_api import context
 from monasca_events_api import documents
 from monasca_events_api import filters
 from monasca_events_api import trial
@@ -90,9 +89,7 @@ class TestController:
     @index.when("POST")
     def post(self, req, resp):
         parts = self._parts
-        who = context.of_request(req.environ)
-        parts.policy.authorize(who, policies.TEST)
-        filters.refuse(req.query_string)
+        who = resource.caller(parts, req, policies.TEST)
         draft, trigger_id, given, event_id = documents.take(
             documents.read_document(req.environ), "trigger", "trigger_id",
             "event", "event_id")

@@ -18,8 +18,6 @@ from collections.abc import Mapping
 from oslo_context.context import RequestContext
 import pecan
 
-from monasca_events_api import context
-from monasca_events_api import filters
 from monasca_events_api.controllers import backtests
 from monasca_events_api.controllers import definitions
 from monasca_events_api.controllers import firings
@@ -173,7 +171,7 @@ class TemplatesController:
 
     @resource.reads(index)
     def show(self, req, resp):
-        _authorize(self._parts, req)
+        resource.caller(self._parts, req, policies.RULES_OF.list)
         links = resource.links(self._parts, req, "triggers/templates", None)
         return resource.answer({
             "templates": [_shown(self._parts, req, name)
@@ -192,16 +190,10 @@ class TemplateController:
 
     @resource.reads(index)
     def show(self, req, resp):
-        _authorize(self._parts, req)
+        resource.caller(self._parts, req, policies.RULES_OF.list)
         if self._name not in templates.TEMPLATES:
             raise NotFound(f"there is no template {self._name[:64]!r}")
         return resource.answer(_shown(self._parts, req, self._name))
-
-
-def _authorize(parts: resource.Parts, req) -> None:
-    parts.policy.authorize(context.of_request(req.environ),
-                           policies.RULES_OF.list)
-    filters.refuse(req.query_string)
 
 
 def _shown(parts: resource.Parts, req, name: str) -> dict:
