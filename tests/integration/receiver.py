@@ -38,7 +38,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender was killed in mid-request
                 receiver._take(dict(self.headers), body)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
