@@ -124,7 +124,8 @@ def redact(payload: Mapping, rules: KeyRules = RULES, *, depth: int = 20,
 
 
 def walked(payload: Mapping, rules: KeyRules, depth: int,
-            wrapper: str | None) -> Redacted:
+           wrapper: str | None) -> Redacted:
+    """Do the same by walking through the payload."""
     walk = Walk(rules, depth, wrapper)
     plain = walk.object(payload, 1, rules.strict)
     if type(plain) is not dict:
@@ -197,17 +198,6 @@ def _replace(value, changed: dict[str, str], walk: Walk):
             value[index] = _replace(below, changed, walk)
             walk.path.pop()
     return value
-
-
-def _text(self, text: str) -> str:
-        lower = text.lower()
-        for hint in self.hints:
-            if hint in lower:
-                masked = _text(text, self.rules, self.embedded)
-                if masked != text:
-                    self.walk.redacted.append(label(self.walk.path))
-                return masked
-        return text
 
 
 def _text(text: str, rules: KeyRules, embedded: int) -> str:

@@ -63,6 +63,9 @@ _TYPES = {
 # Bytes of a root's key, beside its own, and of a value that is no text.
 _BESIDES = len('"":,') + len("-1.7976931348623157e+308")
 
+# What is raised for a payload of no shape, or of another one.
+_UNFIT = (KeyError, ValidationError, UnicodeEncodeError)
+
 Unwrap = Callable[[object], object]
 
 
@@ -156,11 +159,11 @@ class Shapes:
         try:
             shape = self._likely[likely, wrapper, depth]
             parsed = convert(source, shape.schema)
-        except (KeyError, ValidationError):
+        except _UNFIT:
             try:
                 shape = self._find(source, depth, wrapper)
                 parsed = convert(source, shape.schema)
-            except (KeyError, ValidationError):
+            except _UNFIT:
                 self._learn(source, depth, wrapper)
                 return None
             if len(self._likely) >= _LIKELY:

@@ -74,8 +74,11 @@ class _Context(msgspec.Struct, gc=False):
     global_request_id: _Text | None = None
 
 
-class _FlatContext(_Context, gc=False, rename=lambda name: _CONTEXT + name):
-    """The same among a notification's other keys."""
+# The same among a notification's other keys.
+_FlatContext = msgspec.defstruct(
+    "_FlatContext", [(field.name, field.type, None)
+                     for field in msgspec.structs.fields(_Context)],
+    rename=lambda name: _CONTEXT + name, gc=False)
 
 
 class Notification(msgspec.Struct, gc=False):
@@ -136,7 +139,7 @@ def read(raw: Mapping) -> Notification:
         found = convert(raw, Notification)
         context = found.context if raw.get("context") \
             else convert(raw, _FlatContext)
-    except ValidationError:
+    except (ValidationError, UnicodeEncodeError):
         return _read(raw)
     payload = found.payload
     if type(payload) is not dict or found.ctxt is not None:

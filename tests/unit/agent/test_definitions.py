@@ -131,8 +131,8 @@ class TestShipped(unittest.TestCase):
     def test_parts_of_the_event_type_stand_for_braces(self):
         plan = Definitions.load().choose("subnet.create.end", False)
         self.assertEqual("network.subnet", plan.resource_type)
-        found = [get({"subnet": {"id": "s"}})
-                 for get in plan.getters["resource_id"]]
+        found = [place.get({"subnet": {"id": "s"}})
+                 for place in plan.ids["resource_id"]]
         self.assertIn("s", found)
 
 

@@ -62,7 +62,8 @@ SECRETS = st.sampled_from((
     "pa\u017f\u017fword=x", "\u212aEY=abc", "S\u0130G=1", "cred\u0131=1"))
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.text(max_size=12), st.sampled_from(
-        ("active", "", "2026-11-22T11:58:31.000000", "true", "***")),
+        ("active", "", "2026-11-22T11:58:31.000000", "true", "***", "\ud800",
+         "a\udfff")),
     st.integers(-2 ** 65, 2 ** 65), st.floats(),
     st.sampled_from((2 ** 63 - 1, 2 ** 63, -2 ** 63, -2 ** 63 - 1, 2 ** 53)))
 
@@ -172,7 +173,9 @@ class TestShortWay(ShapeCase):
     @given(st.lists(SCALARS | SECRETS, max_size=4))
     @example(["ghp_" + "a" * 24])
     def test_whatever_can_be_masked_is_suspicious(self, values):
-        texts = [value for value in values if type(value) is str]
+        # Half a UTF-16 pair has no JSON; what has one is walked anyway.
+        texts = [value for value in values if type(value) is str
+                 and value == value.encode(errors="replace").decode()]
         hides = KeyRules().hides
         if any(secret_text.mask(text, hides) != text for text in texts):
             self.assertTrue(secret_text.suspicious(orjson.dumps(texts)))
