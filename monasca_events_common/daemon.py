@@ -63,7 +63,7 @@ class _Worker(cotyledon.Service):
                           self._conf.prog.removeprefix("monasca-events-"),
                           self._first + self.worker_id)
             loop = self._make(self._conf)
-            _spare_collector()
+            spare_collector()
             loop(self._stop)
         except Misconfigured as error:
             # The file was right when the daemon started; somebody changed
@@ -122,7 +122,7 @@ def together(main: Loop, *beside: Loop) -> Loop:
     return run
 
 
-def _spare_collector() -> None:
+def spare_collector() -> None:
     """Have the garbage collector look less often, and at less.
 
     What is there when the loop begins, modules above all, stays for good.

@@ -24,6 +24,7 @@ import dataclasses
 
 import orjson
 
+from monasca_events_common import event as events
 from monasca_events_common import metrics
 from monasca_events_common.rules.paths import leaves
 from monasca_events_common.rules.pattern import Budget
@@ -88,6 +89,13 @@ class Anchor:
         return segments[:-1] in _PARTS and all(
             type(one) is str for one in values)
 
+    @property
+    def is_unambiguous(self) -> bool:
+        """Return whether the first key of that name in the bytes is the
+        field, or the field is not there."""
+        return self.part == HEAD or (
+            self.part == TRAITS and self.segments[-1] not in events.FIELDS)
+
     def read_from_bytes(self) -> bool:
         """Look into the bytes from now on, where that is possible."""
         if not self.is_shallow(self.segments, self.table):
@@ -130,7 +138,7 @@ class Bucket:
         # one is a miss of the processor's cache.
         self._only = None
         if len(shallow) == 1 and not self._deep and not self._rest \
-                and shallow[0].part != DIMENSIONS:
+                and shallow[0].is_unambiguous:
             anchor, = shallow
             self._only = anchor.token, anchor.part, {
                 raw: (None, entries[0].pair)
@@ -144,18 +152,18 @@ class Bucket:
         """
         if self._only is not None:
             token, part, table = self._only
-            at = value.find(_TRAITS)
-            at = value.find(token, at) if part else value.find(token, 0, at)
+            at = value.find(token)
             if at < 0:
                 return None
-            at += len(token)
-            raw = value[at:value.find(b'"', at)]
+            start = at + len(token)
+            raw = value[start:value.find(b'"', start)]
             found = table.get(raw)
-            if type(found) is tuple and (
-                    not part or at < value.find(_DIMENSIONS)):
-                return found
-            if found is None and raw[-1:] != b"\\":
-                return None
+            if found is None:
+                if raw[-1:] != b"\\":
+                    return None
+            elif type(found) is tuple:
+                # Only now is it worth knowing whether this was the field.
+                return found if _is_within(value, at, part) else None
         found = self._peek(value) if self._shallow else ()
         if not found and not self._deep and not self._rest:
             return None
@@ -191,6 +199,15 @@ class Bucket:
             if entries:
                 found = [*found, *entries] if found else entries
         return found
+
+
+def _is_within(value: bytes, at: int, part: int) -> bool:
+    """Return whether a place in canonical bytes lies in the head or among
+    the traits."""
+    if part == HEAD:
+        return value.find(_TRAITS, 0, at) < 0
+    return value.find(_TRAITS, 0, at) >= 0 \
+        and value.find(_DIMENSIONS, 0, at) < 0
 
 
 class Answered:

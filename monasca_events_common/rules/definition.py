@@ -153,6 +153,8 @@ def compile(content: Mapping, *, trigger_id: str, project_id: str | None
     """
     paths = _paths(content.get("group_by", ()), "trigger.group_by")
     patterns, groups, make = _COMPILERS[content["kind"]](content, paths)
+    looked_at = {path.segments[0] for several in groups.values()
+                 for path in several}
     return Rule(
         id=trigger_id, version=generation(content), project_id=project_id,
         name=content["name"],
@@ -160,9 +162,10 @@ def compile(content: Mapping, *, trigger_id: str, project_id: str | None
         patterns=patterns, group_by=groups,
         labels=tuple(one.text for one in paths),
         is_ordered=content["kind"] != "match", make=make,
-        needs_all=content["kind"] in ("threshold", "summary") or any(
-            path.segments[0] not in HEAD_FIELDS
-            for several in groups.values() for path in several),
+        needs_all=content["kind"] in ("threshold", "summary")
+        or not looked_at.issubset(HEAD_FIELDS),
+        needs_head=content["kind"] != "match"
+        or not looked_at.issubset(events.FIELDS[:4]),
         settings={name: content.get(name) for name in (
             "notify", "dry_run", "mute", "rate_limit", "description")})
 

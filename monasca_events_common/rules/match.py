@@ -15,17 +15,24 @@
 from collections.abc import Mapping, Sequence
 
 from monasca_events_common.rules.firing import Finding
-from monasca_events_common.rules.trigger import fired
+from monasca_events_common.rules.firing import FIRED
+from monasca_events_common.rules.trigger import seconds
 from monasca_events_common.rules.trigger import Trigger
 
 
 class Match(Trigger):
-    """Judges each event by itself, at once, and keeps no state."""
+    """Judges each event by itself, at once, and keeps no state.
+
+    Looks at no more of an event than its ids, its type and its time.
+    """
 
     is_ordered = False
+    needs_all = False
+    needs_head = False
 
     def observe(self, event: Mapping, slots: Sequence[str]
                 ) -> Sequence[Finding]:
-        resource = event["resource_id"]
-        return (fired(event, f"{event['event_type']}"
-                      + (f" of {resource}" if resource else "")),)
+        # Spelt out: most decisions are made here.
+        return (Finding(FIRED, seconds(event["timestamp"]),
+                        (event["event_id"],), event["event_type"], None,
+                        None, None, event),)

@@ -64,7 +64,7 @@ class TestMatch(EngineCase):
         found, = self.site.firings()
         self.assertEqual(
             (trigger, "fired", {"resource_id": "vm-1"}, [sent["event_id"]],
-             "vm.delete.end of vm-1", sent),
+             "vm.delete.end", sent),
             tuple(found[name] for name in ("trigger_id", "outcome", "key",
                                            "event_ids", "reason", "event")))
         row, = self.site.deliveries()
