@@ -177,6 +177,30 @@ class TestLife(StandaloneCase):
         self.site.post()
         self.assertTrue((self.folder / "state" / "events.db").exists())
 
+    def test_a_trigger_fires_and_what_it_says_is_an_event_too(self):
+        # B30, B32: the engine runs with the others and hears of definitions.
+        self.site.start()
+        method = self.create("notification-methods", name="again",
+                             type="event")
+        trigger = self.create(
+            "triggers", name="any test", kind="match",
+            pattern={"event_type": ["test.event"]},
+            notify={"fired": [method]})
+        # A trigger holds for what comes after the engine has heard of it.
+        wait_for("it fires", lambda: self.site.post() and self.site.get(
+            f"/v1.0/triggers/{trigger}/firings")["firings"])
+        derived, = wait_for("its event is found", lambda: self.site.get(
+            "/v1.0/events", source="engine", limit=1)["events"])
+        self.assertEqual(self.site.projects["A"], derived["project_id"])
+        self.assertIn(trigger, json.dumps(derived))
+
+    def create(self, resource: str, **content) -> str:
+        """Make a definition of project A; return its id."""
+        answer = self.site.call("POST", f"/v1.0/{resource}",
+                                self.site.token("A", "member"), json=content)
+        self.assertEqual(201, answer.status_code, answer.text)
+        return answer.json()["id"]
+
     def test_openstacksdk_finds_the_way_by_clouds_yaml(self):
         # D15, D18: no Keystone, yet every OpenStack client works.
         import openstack
@@ -200,7 +224,7 @@ class TestLife(StandaloneCase):
         self.site.start()
         process, self.site.process = self.site.process, None
         below = wait_for("every service has its processes", lambda: (
-            len(found := descendants(process.pid)) >= 6 and found))
+            len(found := descendants(process.pid)) >= 8 and found))
         process.kill()
         process.wait()
 
@@ -215,7 +239,7 @@ class TestLife(StandaloneCase):
         for pid in children(self.site.process.pid):
             os.kill(pid, signal.SIGKILL)
         wait_for("it says so", lambda: self.site.output.read_text().count(
-            "it is started again") >= 3)
+            "it is started again") >= 4)
         # Workers notice a little later that their master is gone, and the
         # API's goes on answering until then.
         wait_for("the old workers are gone", lambda: not any(
