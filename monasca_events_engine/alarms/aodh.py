@@ -17,6 +17,7 @@ listed and looked at.
 """
 
 from collections.abc import Iterator, Mapping
+import json
 
 from monasca_events_common.errors import NotFound
 from monasca_events_engine import account
@@ -33,6 +34,8 @@ PAGE = 500
 # What Aodh says of an alarm and decides itself.
 _ITS_OWN = frozenset(("alarm_id", "timestamp", "state", "state_timestamp",
                       "state_reason", "evaluate_timestamp"))
+
+_RESOURCES = "gnocchi_aggregation_by_resources_threshold_rule"
 
 
 class Aodh(AlarmService):
@@ -88,5 +91,25 @@ class Aodh(AlarmService):
 
 def _essence(definition: Mapping) -> dict:
     """Return what makes an alarm, without what becomes of it."""
-    return {name: value for name, value in definition.items()
-            if name not in _ITS_OWN}
+    found = {name: value for name, value in definition.items()
+             if name not in _ITS_OWN}
+    rule = found.get(_RESOURCES)
+    if isinstance(rule, Mapping) and isinstance(rule.get("query"), str):
+        found[_RESOURCES] = {**rule, "query": _unscoped(rule["query"])}
+    return found
+
+
+def _unscoped(query: str) -> str:
+    """Return a query without what Aodh puts around it when it takes it.
+
+    It joins a condition on the project, ``{"and": [condition, query]}``, and
+    would do so once more.
+    """
+    try:
+        found = json.loads(query)
+        scope, inner = found["and"]
+    except (ValueError, KeyError, TypeError):
+        return query
+    if len(found) > 1 or "created_by_project_id" not in json.dumps(scope):
+        return query
+    return json.dumps(inner)

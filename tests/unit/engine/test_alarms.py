@@ -235,6 +235,22 @@ class TestAodh(ApiCase):
         self.assertIsNone(self.service.restore(found))
 
 
+    def test_aodhs_own_condition_on_the_project_is_not_joined_twice(self):
+        query = {"=": {"id": VM}}
+        scoped = json.dumps({"and": [
+            {"=": {"created_by_project_id": PROJECT}}, query]})
+        self.alarms["a5"] = alarm(5, vm=OTHER_VM) | resources(scoped) | {
+            "alarm_id": "a5"}
+        found, = [one for one in self.service.find(PROJECT, VM)
+                  if one.id == "a5"]
+        self.service.delete(found)
+        self.service.restore(found)
+        kind = "gnocchi_aggregation_by_resources_threshold_rule"
+        self.assertEqual(query, json.loads(
+            self.played.requests[-1].body[kind]["query"]))
+        self.assertIsNone(self.service.restore(found))
+
+
 class TestMonasca(ApiCase):
 
     def setUp(self):
