@@ -25,25 +25,17 @@ import time
 import confluent_kafka
 from confluent_kafka import admin as confluent_admin
 
-from monasca_events_common.bus import Bus
 from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Record
 from monasca_events_common.bus import Watcher
 from monasca_events_common.bus.confluent_subscription import (
     ConfluentSubscription)
-from monasca_events_common.bus.kafka_progress import check_size
+from monasca_events_common.bus.kafka_brokers import KafkaBrokers
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import TooLarge
-from monasca_events_common.health import Health
 
 LOG = logging.getLogger(__name__)
-
-#: Seconds for which a success says that Kafka is well.
-_FRESH = 10.0
-
-#: Seconds that asking for health may take.
-_HEALTH_TIMEOUT = 1.0
 
 _REFUSED = (confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
             confluent_kafka.KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -80,60 +72,43 @@ class _Reports:
         return self._all.wait(max(0.0, deadline - time.monotonic()))
 
 
-class ConfluentBus(Bus):
+class ConfluentBus(KafkaBrokers):
     """Brokers reached by confluent-kafka."""
 
-    OPTS = kafka_options.OPTS
-    GROUP = kafka_options.GROUP
-
     def __init__(self, conf) -> None:
-        """:param conf: the option group ``kafka_events``"""
-        self.conf = conf
-        self.closed = False
-        self._lock = threading.Lock()
+        super().__init__(conf)
         self._producer: confluent_kafka.Producer | None = None
         self._poller: threading.Thread | None = None
         self._admin: confluent_admin.AdminClient | None = None
-        self._topics: set[str] = set()
-        self._subscriptions: set[ConfluentSubscription] = set()
-        self._worked_at = float("-inf")
-        self._trouble = ""
 
-    def publish(self, topic: str, records: Sequence[Record]) -> None:
-        for place, record in enumerate(records):
-            check_size(place, record, self.conf.max_record_bytes)
-        if not records:
-            return
-        deadline = time.monotonic() + self.conf.publish_timeout
+    def _publish(self, topic: str, records: Sequence[Record],
+                 deadline: float) -> None:
         reports = _Reports(len(records))
         try:
             self.make_topic(topic, self.conf.publish_timeout)
             produce = self._get_producer().produce
             for record in records:
                 produce(topic, record.value, record.key,
-                        on_delivery=reports,
-                        headers=list(record.headers.items()))
+                        on_delivery=reports, headers=record.headers)
         except BufferError as error:
-            self._trouble = "the queue is full"
+            self.failed("the queue is full")
             raise BusUnavailable("Kafka does not take records as fast as "
                                  "they come") from error
         except confluent_kafka.KafkaException as error:
-            self.failed(error.args[0])
+            self.failed(error.args[0].name())
             raise _unavailable(error.args[0]) from error
         try:
             self._await(reports, deadline)
         except BusUnavailable:
-            # Made sure of anew at the next attempt, if that is the reason.
-            self._topics.discard(topic)
+            self.forget_topic(topic)
             raise
-        self.worked()
 
     def _await(self, reports: _Reports, deadline: float) -> None:
         if not reports.wait(deadline):
-            self._trouble = "no answer in time"
+            self.failed("no answer in time")
             raise BusUnavailable("Kafka did not take the records in time")
         if reports.error is not None:
-            self.failed(reports.error)
+            self.failed(reports.error.name())
             raise _unavailable(reports.error)
 
     def _get_producer(self) -> confluent_kafka.Producer:
@@ -179,51 +154,24 @@ class ConfluentBus(Bus):
         while not self.closed:
             producer.poll(0.1)
 
-    def subscribe(self, topic: str, group: str,
-                  watcher: Watcher | None = None) -> ConfluentSubscription:
-        subscription = ConfluentSubscription(self, topic, group, watcher)
-        self._subscriptions.add(subscription)
-        return subscription
+    def _subscription(self, topic: str, group: str,
+                      watcher: Watcher | None) -> ConfluentSubscription:
+        return ConfluentSubscription(self, topic, group, watcher)
 
-    def health(self) -> Health:
-        if self.closed:
-            return Health(False, "the bus is closed")
-        if self._trouble or time.monotonic() - self._worked_at > _FRESH:
-            try:
-                self._get_admin().list_topics(timeout=_HEALTH_TIMEOUT)
-            except confluent_kafka.KafkaException as error:
-                self.failed(error.args[0])
-                return Health(False, f"Kafka does not answer: {self._trouble}")
-            self.worked()
-        return Health(True)
+    def _ask(self, timeout: float) -> None:
+        try:
+            self._get_admin().list_topics(timeout=timeout)
+        except confluent_kafka.KafkaException as error:
+            self.failed(error.args[0].name())
+            raise _unavailable(error.args[0]) from error
 
-    def close(self) -> None:
-        if self.closed:
-            return
-        for subscription in list(self._subscriptions):
-            subscription.close()
+    def _close(self) -> None:
         with self._lock:
-            self.closed = True
             producer, self._producer = self._producer, None
             self._admin = None
         if producer is not None:
             self._poller.join()
             producer.flush(self.conf.publish_timeout)
-
-    # What subscriptions need of the bus.
-
-    def left(self, subscription: ConfluentSubscription) -> None:
-        """Take note that a subscription has closed."""
-        self._subscriptions.discard(subscription)
-
-    def worked(self) -> None:
-        """Take note that Kafka answered."""
-        self._worked_at = time.monotonic()
-        self._trouble = ""
-
-    def failed(self, error: confluent_kafka.KafkaError) -> None:
-        """Take note that Kafka did not do what it should."""
-        self._trouble = error.name()
 
     def open_consumer(self, group: str) -> confluent_kafka.Consumer:
         """Return a consumer that is subscribed to nothing yet."""

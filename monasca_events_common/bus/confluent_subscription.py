@@ -18,17 +18,14 @@ thread, which is what the bus promises.
 
 from collections.abc import Callable, Mapping, Sequence
 import logging
-import threading
-import time
 
 import confluent_kafka
 from confluent_kafka import KafkaError
 from confluent_kafka import TopicPartition
 
 from monasca_events_common.bus import Delivery
-from monasca_events_common.bus import Subscription
 from monasca_events_common.bus import Watcher
-from monasca_events_common.bus.kafka_progress import Progress
+from monasca_events_common.bus.kafka_brokers import KafkaMembership
 from monasca_events_common.errors import BusUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -46,32 +43,17 @@ _PASSING = (KafkaError._PARTITION_EOF, KafkaError._TRANSPORT,
             KafkaError._MAX_POLL_EXCEEDED, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
-class ConfluentSubscription(Subscription):
+class ConfluentSubscription(KafkaMembership):
     """Made by the confluent bus; connects at the first poll."""
 
     def __init__(self, bus, topic: str, group: str,
                  watcher: Watcher | None) -> None:
-        """:param bus: the ConfluentBus: opens clients and makes topics"""
-        self._bus = bus
-        self._topic = topic
-        self._group = group
-        self._watcher = watcher
-        self._progress = Progress(topic, time.monotonic)
+        super().__init__(bus, topic, group, watcher)
         self._consumer: confluent_kafka.Consumer | None = None
-        self._busy = threading.RLock()
         self._owned: set[int] = set()
         self._failure: BaseException | None = None
         # While a watcher is told of them: where partitions will start.
         self._starting: dict[int, TopicPartition] = {}
-        self._paused = False
-        self._closing = False
-        #: Times that the watchdog made the consumer anew.
-        self.rebuilds = 0
-
-    @property
-    def gaps(self) -> int:
-        """Times that records were gone before they were delivered."""
-        return self._progress.gaps
 
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
         # The bus may be closed by one thread while another one polls.
@@ -84,7 +66,7 @@ class ConfluentSubscription(Subscription):
                 found = self._deliveries(self._consume(limit, timeout))
                 self._watch(bool(found))
             except confluent_kafka.KafkaException as error:
-                self._bus.failed(error.args[0])
+                self._bus.failed(error.args[0].name())
                 raise BusUnavailable("Kafka cannot be polled: "
                                      f"{error.args[0].str()}") from error
         return found
@@ -184,24 +166,9 @@ class ConfluentSubscription(Subscription):
         return [TopicPartition(self._topic, partition)
                 for partition in sorted(self._owned)]
 
-    def _watch(self, moved: bool) -> None:
-        """Make the consumer anew when it stands still without a reason."""
-        if moved or self._paused:
-            self._progress.rested()
-            if moved:
-                self._bus.worked()
-            return
-        if not self._progress.still_for(self._bus.conf.watchdog_seconds):
-            return
-        self._progress.rested()
-        if self._progress.behind(self._ends()):
-            self.rebuilds += 1
-            LOG.warning("group %s got no record of %s for %s seconds although"
-                        " there are some; its consumer is made anew",
-                        self._group, self._topic,
-                        self._bus.conf.watchdog_seconds)
-            self._disconnect()
-            self._raise_failure()
+    def _rebuild(self, reason: str) -> None:
+        super()._rebuild(reason)
+        self._raise_failure()
 
     def _ends(self) -> dict[int, tuple[int, int]]:
         return {place.partition: self._consumer.get_watermark_offsets(
@@ -247,7 +214,7 @@ class ConfluentSubscription(Subscription):
             errors = [error.args[0]]
         for error in errors:
             if error.code() not in _NOT_OURS:
-                self._bus.failed(error)
+                self._bus.failed(error.name())
                 raise BusUnavailable(
                     f"Kafka did not take positions: {error.str()}")
         if errors:
@@ -282,11 +249,3 @@ class ConfluentSubscription(Subscription):
         except confluent_kafka.KafkaException as error:
             raise BusUnavailable("Kafka does not tell its ends: "
                                  f"{error.args[0].str()}") from error
-
-    def close(self) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        self._bus.left(self)
-        with self._busy:
-            self._disconnect()

@@ -18,59 +18,36 @@ Kafka is down. ``kafka_subscription`` is the consuming half.
 
 from collections.abc import Sequence
 import logging
-import threading
 import time
 
 import kafka
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 
-from monasca_events_common.bus import Bus
 from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Record
 from monasca_events_common.bus import Watcher
-from monasca_events_common.bus.kafka_progress import check_size
+from monasca_events_common.bus.kafka_brokers import KafkaBrokers
 from monasca_events_common.bus.kafka_subscription import KafkaSubscription
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import TooLarge
-from monasca_events_common.health import Health
 
 LOG = logging.getLogger(__name__)
 
 _TOO_LARGE = (kafka_errors.MessageSizeTooLargeError,
               kafka_errors.RecordListTooLargeError)
 
-#: Seconds for which a success says that Kafka is well.
-_FRESH = 10.0
 
-#: Seconds that asking for health may take.
-_HEALTH_TIMEOUT = 1.0
-
-
-class KafkaBus(Bus):
+class KafkaBus(KafkaBrokers):
     """Brokers reached by kafka-python."""
 
-    OPTS = kafka_options.OPTS
-    GROUP = kafka_options.GROUP
-
     def __init__(self, conf) -> None:
-        """:param conf: the option group ``kafka_events``"""
-        self.conf = conf
-        self.closed = False
-        self._lock = threading.Lock()
+        super().__init__(conf)
         self._producer: kafka.KafkaProducer | None = None
-        self._topics: set[str] = set()
-        self._subscriptions: set[KafkaSubscription] = set()
-        self._worked_at = float("-inf")
-        self._trouble = ""
 
-    def publish(self, topic: str, records: Sequence[Record]) -> None:
-        for place, record in enumerate(records):
-            check_size(place, record, self.conf.max_record_bytes)
-        if not records:
-            return
-        deadline = time.monotonic() + self.conf.publish_timeout
+    def _publish(self, topic: str, records: Sequence[Record],
+                 deadline: float) -> None:
         try:
             self.make_topic(topic, self.conf.publish_timeout)
             _send(self._get_producer(deadline), topic, records, deadline)
@@ -78,12 +55,10 @@ class KafkaBus(Bus):
             raise TooLarge(f"Kafka takes no record so large: {error}"
                            ) from error
         except (kafka_errors.KafkaError, ValueError) as error:
-            self.failed(error)
-            # Made sure of anew at the next attempt, if that is the reason.
-            self._topics.discard(topic)
+            self.failed(type(error).__name__)
+            self.forget_topic(topic)
             raise BusUnavailable(f"Kafka did not take the records: {error}"
                                  ) from error
-        self.worked()
 
     def _get_producer(self, deadline: float) -> kafka.KafkaProducer:
         wait = max(0.0, deadline - time.monotonic())
@@ -123,30 +98,19 @@ class KafkaBus(Bus):
             "request_timeout_ms": timeout - 100,
         }
 
-    def subscribe(self, topic: str, group: str,
-                  watcher: Watcher | None = None) -> KafkaSubscription:
-        subscription = KafkaSubscription(self, topic, group, watcher)
-        self._subscriptions.add(subscription)
-        return subscription
+    def _subscription(self, topic: str, group: str,
+                      watcher: Watcher | None) -> KafkaSubscription:
+        return KafkaSubscription(self, topic, group, watcher)
 
-    def health(self) -> Health:
-        if self.closed:
-            return Health(False, "the bus is closed")
-        if self._trouble or time.monotonic() - self._worked_at > _FRESH:
-            try:
-                self._open_admin(_HEALTH_TIMEOUT).close()
-            except kafka_errors.KafkaError as error:
-                self.failed(error)
-                return Health(False, f"Kafka does not answer: {self._trouble}")
-            self.worked()
-        return Health(True)
+    def _ask(self, timeout: float) -> None:
+        try:
+            self._open_admin(timeout).close()
+        except kafka_errors.KafkaError as error:
+            self.failed(type(error).__name__)
+            raise BusUnavailable(f"Kafka does not answer: {error}"
+                                 ) from error
 
-    def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        for subscription in list(self._subscriptions):
-            subscription.close()
+    def _close(self) -> None:
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
@@ -155,21 +119,6 @@ class KafkaBus(Bus):
             except kafka_errors.KafkaTimeoutError as error:
                 # Their publishers were told that they were not taken.
                 LOG.info("records were left when the bus closed: %s", error)
-
-    # What subscriptions need of the bus.
-
-    def left(self, subscription: KafkaSubscription) -> None:
-        """Take note that a subscription has closed."""
-        self._subscriptions.discard(subscription)
-
-    def worked(self) -> None:
-        """Take note that Kafka answered."""
-        self._worked_at = time.monotonic()
-        self._trouble = ""
-
-    def failed(self, error: Exception) -> None:
-        """Take note that Kafka did not do what it should."""
-        self._trouble = type(error).__name__
 
     def open(self, client_class, timeout: float, **settings):
         """Return a connected client of kafka-python.

@@ -20,13 +20,7 @@ range, and standstill, which they do not notice. No I/O, no threads.
 from collections.abc import Callable, Iterable, Mapping
 import logging
 
-from monasca_events_common.bus import Record
-from monasca_events_common.errors import TooLarge
-
 LOG = logging.getLogger(__name__)
-
-#: Bytes that Kafka adds to a record at most, beside headers.
-_OVERHEAD = 70
 
 
 class Progress:
@@ -106,13 +100,3 @@ class Progress:
         return {partition: max(0, end - max(
                     oldest, self.committed.get(partition, oldest)))
                 for partition, (oldest, end) in ends.items()}
-
-
-def check_size(place: int, record: Record, limit: int) -> None:
-    """Raise TooLarge for a record of more than ``limit`` bytes."""
-    size = len(record.key) + len(record.value) + _OVERHEAD
-    for name, value in record.headers.items():
-        size += len(name) + len(value) + 10
-    if size > limit:
-        raise TooLarge(f"record {place} has {size} bytes; at most {limit} "
-                       "are accepted")

@@ -18,20 +18,17 @@ gaps, and makes the consumer anew when it stands still without a reason.
 
 from collections.abc import Callable, Mapping, Sequence
 import logging
-import threading
-import time
 
 import kafka
 from kafka import errors as kafka_errors
 
 from monasca_events_common.bus import Delivery
 from monasca_events_common.bus import kafka_options
-from monasca_events_common.bus import Subscription
 from monasca_events_common.bus import Watcher
+from monasca_events_common.bus.kafka_brokers import KafkaMembership
 from monasca_events_common.bus.kafka_member import Batches
 from monasca_events_common.bus.kafka_member import Member
 from monasca_events_common.bus.kafka_member import Stuck
-from monasca_events_common.bus.kafka_progress import Progress
 from monasca_events_common.errors import BusUnavailable
 
 LOG = logging.getLogger(__name__)
@@ -45,28 +42,14 @@ _NOT_OURS = (kafka_errors.CommitFailedError,
              kafka_errors.FencedInstanceIdError)
 
 
-class KafkaSubscription(Subscription):
+class KafkaSubscription(KafkaMembership):
     """The bus's promises on top of a member."""
 
     def __init__(self, bus, topic: str, group: str,
                  watcher: Watcher | None) -> None:
-        """:param bus: the KafkaBus: opens clients and makes topics"""
-        self._bus = bus
-        self._topic = topic
-        self._group = group
-        self._watcher = watcher
-        self._progress = Progress(topic, time.monotonic)
+        super().__init__(bus, topic, group, watcher)
         self._member: Member | None = None
         self._fresh: set[int] = set()
-        self._busy = threading.RLock()
-        self._paused = self._closing = False
-        #: Times that the consumer was made anew.
-        self.rebuilds = 0
-
-    @property
-    def gaps(self) -> int:
-        """Times that records were gone before they were delivered."""
-        return self._progress.gaps
 
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
         # The bus may be closed by one thread while another one polls.
@@ -80,7 +63,7 @@ class KafkaSubscription(Subscription):
                 self._learn()
                 self._watch(bool(batches))
             except kafka_errors.KafkaError as error:
-                self._bus.failed(error)
+                self._bus.failed(type(error).__name__)
                 raise BusUnavailable(f"Kafka cannot be polled: {error}"
                                      ) from error
         return self._deliveries(batches)
@@ -160,28 +143,10 @@ class KafkaSubscription(Subscription):
             self._fresh.clear()
         except kafka_errors.KafkaError as error:
             # Not worth more than a gap unseen: there may be records in hand.
-            self._bus.failed(error)
+            self._bus.failed(type(error).__name__)
 
     def _timeout_ms(self) -> int:
         return int(self._bus.conf.publish_timeout * 1000)
-
-    def _watch(self, moved: bool) -> None:
-        if moved or self._paused:
-            self._progress.rested()
-            if moved:
-                self._bus.worked()
-        elif self._progress.still_for(self._bus.conf.watchdog_seconds):
-            self._progress.rested()
-            if self._progress.behind(self._ends()):
-                self._rebuild(
-                    f"no record for {self._bus.conf.watchdog_seconds} seconds"
-                    " although there are some")
-
-    def _rebuild(self, reason: str) -> None:
-        self.rebuilds += 1
-        LOG.warning("group %s on %s: %s; its consumer is made anew",
-                    self._group, self._topic, reason)
-        self._disconnect()
 
     def _disconnect(self) -> None:
         member = self._member
@@ -218,7 +183,7 @@ class KafkaSubscription(Subscription):
                      " %s", self._group, type(error).__name__)
             return
         except kafka_errors.KafkaError as error:
-            self._bus.failed(error)
+            self._bus.failed(type(error).__name__)
             raise BusUnavailable(f"Kafka did not take positions: {error}"
                                  ) from error
         self._progress.committed.update(positions)
@@ -258,11 +223,3 @@ class KafkaSubscription(Subscription):
                         (consumer.beginning_offsets, consumer.end_offsets))
         return {place.partition: (starts[place], ends[place])
                 for place in places}
-
-    def close(self) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        self._bus.left(self)
-        with self._busy:
-            self._disconnect()

@@ -14,10 +14,7 @@
 
 import unittest
 
-from monasca_events_common.bus import Record
-from monasca_events_common.bus.kafka_progress import check_size
 from monasca_events_common.bus.kafka_progress import Progress
-from monasca_events_common.errors import TooLarge
 
 LOGGER = "monasca_events_common.bus.kafka_progress"
 
@@ -86,11 +83,3 @@ class TestProgress(unittest.TestCase):
         self.progress.assigned({0: 5, 1: None, 2: 1})
         self.assertEqual({0: 3, 1: 4, 2: 2}, self.progress.lag(
             {0: (0, 8), 1: (6, 10), 2: (8, 10)}))
-
-
-class TestCheckSize(unittest.TestCase):
-    def test_headers_count(self):
-        record = Record(b"k" * 10, b"v" * 100, {"index": b"x" * 1000})
-        check_size(0, record, 1200)
-        with self.assertRaises(TooLarge):
-            check_size(0, record, 1150)
