@@ -51,6 +51,10 @@ LOG = logging.getLogger(__name__)
 GROUP = "backtest"
 
 OPTS = [
+    cfg.IntOpt("workers", default=1, min=0,
+               help="Processes beside those of this engine that do "
+                    "back-tests, one at a time each. They read the store. "
+                    "With 0, engines elsewhere have to do them."),
     cfg.FloatOpt("lease", default=30.0, min=5.0, mutable=True,
                  help="Seconds after which another worker begins a back-test "
                       "anew whose worker has not been heard of."),
@@ -83,20 +87,34 @@ class Stopped(Exception):
 class Backtester:
     """Does back-tests, one after the other."""
 
-    def __init__(self, database: Database, store: Store,
+    def __init__(self, database: Database, store: Callable[[], Store],
                  conf: cfg.ConfigOpts,
                  clock: Callable[[], float] = time.time) -> None:
-        """:param conf: with the groups ``[backtest]`` and ``[engine]``
+        """:param store: opens the store; called for the first job
+        :param conf: with the groups ``[backtest]`` and ``[engine]``
         :param clock: seconds since the epoch
         """
         conf.register_opts(OPTS, group=GROUP)
         self.conf = conf
         self._jobs = jobs.Jobs(database)
         self._catalog = Catalog(database)
-        self._store = store
+        self._open = store
+        self._opened: Store | None = None
         self._clock = clock
         self._owner = str(uuid.uuid4())
         self._tidied = 0.0
+
+    @property
+    def _store(self) -> Store:
+        # Most engines never do one, and some have no way to a store.
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        if self._opened is not None:
+            self._opened.close()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a job that is under way is given back.

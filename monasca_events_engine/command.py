@@ -15,6 +15,7 @@
 from collections.abc import Callable, Sequence
 import functools
 import logging
+import os
 import threading
 
 from oslo_config import cfg
@@ -25,6 +26,7 @@ from monasca_events_common import daemon
 from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common import plugins
+from monasca_events_common import store
 from monasca_events_common.bus import get_bus
 from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog import secrets
@@ -32,12 +34,15 @@ from monasca_events_common.database import Database
 from monasca_events_common.database import get_database
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
+from monasca_events_common.store import get_store
 from monasca_events_common.stream import StreamLoop
 from monasca_events_engine import actions
+from monasca_events_engine import backtest
 from monasca_events_engine import history
 from monasca_events_engine import options
 from monasca_events_engine import sinks
 from monasca_events_engine.account import Accounts
+from monasca_events_engine.backtest import Backtester
 from monasca_events_engine.checkpoint import Checkpoint
 from monasca_events_engine.dispatcher import Dispatcher
 from monasca_events_engine.engine import Engine
@@ -65,6 +70,9 @@ EPILOG = """Examples:
 #: Seconds between two tries to reach the database at the start.
 _AGAIN = 2.0
 
+#: How much more the others of a machine count than back-tests.
+_NICE = 10
+
 Loop = Callable[[threading.Event], None]
 
 
@@ -77,6 +85,26 @@ def make(conf: cfg.ConfigOpts) -> Loop:
                 _engine(conf, found)(stop)
             finally:
                 found.close()
+    return run
+
+
+def make_backtests(conf: cfg.ConfigOpts) -> Loop:
+    """Return the loop of a process that does back-tests.
+
+    A process of its own, for one back-test computes for half a minute; what
+    happens now goes first.
+    """
+    def run(stop: threading.Event) -> None:
+        os.nice(_NICE)
+        found = await_database(conf, stop)
+        if found is None:
+            return
+        worker = Backtester(found, functools.partial(get_store, conf), conf)
+        try:
+            worker.run(stop)
+        finally:
+            worker.close()
+            found.close()
     return run
 
 
@@ -138,13 +166,15 @@ def start(argv: Sequence[str]) -> int:
                        epilog=EPILOG)
     # What is misspelt must stop the start, not a worker again and again.
     plugins.load(bus.NAMESPACE, conf.bus.driver)
+    plugins.load(store.NAMESPACE, conf.store.driver)
     actions.check_actions(conf, functools.partial(plugins.options, conf),
                           Accounts(conf))
     for name in conf[sinks.GROUP].enabled:
         make_sink(conf, name).close()
     secrets.get_secrets(conf, make=True)
     _check_database(conf)
-    return daemon.run(conf, make, workers=conf.engine.workers)
+    return daemon.run(conf, make, workers=conf.engine.workers,
+                      beside=[make_backtests] * conf[backtest.GROUP].workers)
 
 
 def _check_database(conf: cfg.ConfigOpts) -> None:

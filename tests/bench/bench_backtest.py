@@ -145,7 +145,7 @@ def main() -> int:
             fill(store, count)
         database = Database(conf.database.connection)
         database.upgrade()
-        worker = Backtester(database, store, conf)
+        worker = Backtester(database, lambda: store, conf)
         # As a daemon does for its loops.
         gc.collect()
         gc.freeze()

@@ -251,6 +251,8 @@ default_log_levels = monasca_events_engine.actions=WARNING
 {site.text}
 [dead_letters]
 connection = sqlite:///{folder}/dead.db
+[backtest]
+workers = 0
 [secrets]
 key_file = {folder}/secrets.key
 """

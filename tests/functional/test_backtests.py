@@ -52,7 +52,7 @@ class BacktestsTest(unittest.TestCase):
         """Start the worker that an engine has."""
         for group, opts in engine_options.groups():
             self.parts.conf.register_opts(opts, group=group)
-        worker = Backtester(self.parts.database, self.parts.store,
+        worker = Backtester(self.parts.database, lambda: self.parts.store,
                             self.parts.conf)
         thread = threading.Thread(target=worker.run, args=(self.stop,))
         thread.start()

@@ -70,6 +70,8 @@ connection = {url}
 key_file = {folder}/secrets.key
 [dead_letters]
 connection = sqlite:///{folder}/dead.db
+[backtest]
+workers = 0
 {self.receiver.conf}
 {extra}
 """)

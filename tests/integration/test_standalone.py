@@ -194,6 +194,27 @@ class TestLife(StandaloneCase):
         self.assertEqual(self.site.projects["A"], derived["project_id"])
         self.assertIn(trigger, json.dumps(derived))
 
+    def test_a_back_test_is_done_beside_the_engine(self):
+        # B34: what would have fired, and progress; nothing is found or sent.
+        self.site.start()
+        self.site.post()
+        answer = self.site.call(
+            "POST", "/v1.0/triggers/backtest?wait=10",
+            self.site.token("A", "member"), json={"trigger": {
+                "kind": "match", "pattern": {"event_type": ["test.event"]}}})
+        # Not a measurement: it takes a few tenths of a second.
+        self.assertEqual(200, answer.status_code, answer.text)
+        found = answer.json()
+        self.assertEqual(
+            ("finished", 1, 1, 1, 1.0),
+            (found["status"], found["firings_total"],
+             *(found["progress"][name] for name in ("events", "of",
+                                                    "share"))))
+        event, = self.site.get("/v1.0/events")["events"]
+        self.assertEqual([event["event_id"]],
+                         found["firings"][0]["event_ids"])
+        self.assertEqual([], self.site.get("/v1.0/firings")["firings"])
+
     def create(self, resource: str, **content) -> str:
         """Make a definition of project A; return its id."""
         answer = self.site.call("POST", f"/v1.0/{resource}",

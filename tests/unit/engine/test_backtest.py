@@ -200,8 +200,8 @@ class TestBacktester(unittest.TestCase):
         self.stop = threading.Event()
 
     def make_worker(self, store=None):
-        made = Backtester(self.database, store or self.store, self.conf,
-                          clock=lambda: self.now)
+        made = Backtester(self.database, lambda: store or self.store,
+                          self.conf, clock=lambda: self.now)
         self.conf.set_override("page", 50, group="backtest")
         return made
 
@@ -254,6 +254,25 @@ class TestBacktester(unittest.TestCase):
                          [one["at"] for one in found["firings"]])
         self.assertEqual(30, sum(one["count"] for one
                                  in found["histogram"]["buckets"]))
+
+    def test_the_store_is_opened_for_the_first_job_and_closed(self):
+        opened = []
+
+        def open_store():
+            opened.append(SqliteStore(self.conf.sqlite_store))
+            return opened[-1]
+        worker = Backtester(self.database, open_store, self.conf,
+                            clock=lambda: self.now)
+        self.assertFalse(worker.step(self.stop))
+        worker.close()
+        self.assertEqual([], opened)
+        for _ in range(2):
+            self.ask()
+            self.assertTrue(worker.step(self.stop))
+        worker.close()
+        store, = opened
+        with self.assertRaises(StoreUnavailable):
+            store.get(PROJECT, "x")
 
     def test_nothing_but_the_job_changes(self):
         self.fill(50)
