@@ -110,7 +110,8 @@ QUOTAS_OPTS = [
 
 RULES_OPTS = [
     cfg.IntOpt("max_cost", default=500, min=1, mutable=True,
-               help="The cost that the patterns of one trigger may have "
+               help="The cost that the patterns of one trigger, or the "
+                    "pattern and the operations of one transform, may have "
                     "together, about in tenths of a microsecond an event. A "
                     "costlier definition is answered 400 with the code "
                     "too_costly; those that are there stay."),

@@ -18,6 +18,7 @@ from monasca_events_api.controllers import events
 from monasca_events_api.controllers import firings
 from monasca_events_api.controllers import notification_methods as methods
 from monasca_events_api.controllers import resource
+from monasca_events_api.controllers import transforms
 from monasca_events_api.controllers import triggers
 from monasca_events_api.controllers.resource import Parts
 from monasca_events_api.middleware.faults import ON_PURPOSE
@@ -35,6 +36,7 @@ class VersionController:
         self._parts = parts
         self.events = events.EventsController(parts)
         self.triggers = triggers.TriggersController(parts)
+        self.transforms = transforms.TransformsController(parts)
         self.firings = firings.FiringsController(parts)
         # The hyphen keeps it from being an attribute's usual name.
         setattr(self, catalog.METHODS, methods.MethodsController(parts))

@@ -27,6 +27,7 @@ from oslo_policy import policy
 from monasca_events_api.policies import events
 from monasca_events_api.policies import firings
 from monasca_events_api.policies import notification_methods
+from monasca_events_api.policies import transforms
 from monasca_events_api.policies import triggers
 from monasca_events_common.errors import Forbidden
 from monasca_events_common.errors import Misconfigured
@@ -35,7 +36,8 @@ from monasca_events_common.errors import Misconfigured
 def list_rules() -> list[policy.RuleDefault]:
     """Return every rule, for the enforcer and for oslopolicy-*-generator."""
     return list(itertools.chain(events.RULES, triggers.RULES,
-                                notification_methods.RULES, firings.RULES))
+                                notification_methods.RULES, firings.RULES,
+                                transforms.RULES))
 
 
 class _Enforcer(policy.Enforcer):

@@ -97,6 +97,11 @@ TABLE = {
     ("POST", "/v1.0/notification-methods/{method_id}/rotate"): _CHANGE,
     ("POST", "/v1.0/notification-methods/{method_id}/test"): _ACT,
     ("GET", "/v1.0/notification-methods/{method_id}/deliveries"): _SHOW,
+    ("GET", "/v1.0/transforms"): _READ,
+    ("POST", "/v1.0/transforms"): _MADE,
+    ("GET", "/v1.0/transforms/{transform_id}"): _SHOW,
+    ("PATCH", "/v1.0/transforms/{transform_id}"): _CHANGE,
+    ("DELETE", "/v1.0/transforms/{transform_id}"): _DELETE,
 }
 
 #: The same where the request names another project.
@@ -126,12 +131,17 @@ VARIANTS = {
         _ADMIN,
     ("GET", "/v1.0/notification-methods/{method_id}/deliveries"
             "?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/transforms?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/transforms?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/transforms/{transform_id}?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/{event_id}?all_projects=true"): _ADMIN,
     ("POST", "/v1.0/events?project_id={project}"): _DELEGATE,
 }
 
 
 _TRIGGER = {"kind": "match", "pattern": {"event_type": ["matrix"]}}
+_TRANSFORM = {"pattern": {"event_type": ["matrix.transformed"]},
+              "operations": [{"mask": ["payload.secret"]}]}
 
 #: (method, route) → what is sent; the names are made unique.
 BODIES = {
@@ -146,6 +156,8 @@ BODIES = {
         "address": "https://hooks.example.org/"},
     ("PATCH", "/v1.0/notification-methods/{method_id}"): {
         "address": "https://hooks.example.org:8443/"},
+    ("POST", "/v1.0/transforms"): {"name": "{name}", **_TRANSFORM},
+    ("PATCH", "/v1.0/transforms/{transform_id}"): {"enabled": False},
 }
 
 #: Firings that the tests have are those of a test, see Things.
@@ -171,6 +183,8 @@ class Things:
         """Make what the names in braces of a route stand for."""
         if "{trigger_id}" in route:
             self.values["trigger_id"] = self._post("triggers")
+        if "{transform_id}" in route:
+            self.values["transform_id"] = self._post("transforms")
         if "{job_id}" in route:
             self.values["job_id"] = self._post("triggers/backtest")
         if "{method_id}" in route or "{firing_id}" in route:
@@ -249,7 +263,8 @@ def all_routes(service_root) -> set[tuple[str, str]]:
              "/v1.0/triggers/{trigger_id}/firings", "firing_id"),
             (version.triggers.backtest, "/v1.0/triggers/backtest", "job_id"),
             (getattr(version, "notification-methods"),
-             "/v1.0/notification-methods", "method_id")):
+             "/v1.0/notification-methods", "method_id"),
+            (version.transforms, "/v1.0/transforms", "transform_id")):
         item, _ = collection._lookup("some-id")
         found |= routes(item, f"{path}/{{{name}}}")
     return found
