@@ -19,6 +19,7 @@ the command and for the sample file.
 from oslo_config import cfg
 
 from monasca_events_common import database
+from monasca_events_common.catalog import methods
 from monasca_events_common.catalog import secrets
 from monasca_events_common.catalog import targets
 
@@ -124,7 +125,7 @@ OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
 
 #: Those of the kernel that it registers too.
 KERNEL = ((database.GROUP, database.OPTS), (secrets.GROUP, secrets.OPTS),
-          (targets.GROUP, targets.OPTS))
+          (targets.GROUP, targets.OPTS), (methods.GROUP, methods.OPTS))
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -208,8 +208,9 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         found.append((cls.GROUP, list(cls.OPTS)))
     from monasca_events_common import database
     from monasca_events_common import deadletters
+    from monasca_events_common.catalog import methods
     from monasca_events_common.catalog import secrets
     from monasca_events_common.catalog import targets
-    for module in (database, deadletters, secrets, targets):
+    for module in (database, deadletters, methods, secrets, targets):
         found.append((module.GROUP, list(module.OPTS)))
     return found

@@ -19,6 +19,7 @@ from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common import plugins
 from monasca_events_common import stream
+from monasca_events_common.catalog import methods
 from monasca_events_common.catalog import secrets
 from monasca_events_common.catalog import targets
 from monasca_events_engine import account
@@ -131,8 +132,9 @@ def list_opts() -> list[tuple[str, list]]:
              *_DELIVERING]
     for spelling in _ACTIONS:
         cls = plugins.load(actions.NAMESPACE, f"{actions.__name__}.{spelling}")
-        found.append((cls.GROUP, [opt for opt in cls.OPTS
-                                  if opt not in targets.OPTS]))
+        found.append((cls.GROUP, [
+            opt for opt in cls.OPTS
+            if opt not in (*targets.OPTS, *methods.OPTS)]))
     merged: dict[str, dict[str, cfg.Opt]] = {}
     for spelling in _PLUGINS:
         # Several that speak with one service share its group.

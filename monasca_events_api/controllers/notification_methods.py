@@ -63,7 +63,9 @@ class MethodKind(definitions.Kind):
 
     def complete(self, who: RequestContext, content: dict,
                  old: Mapping | None) -> dict:
-        made = methods.check(content, self.parts.conf.webhook)
+        conf = self.parts.conf
+        made = methods.check(content, conf.webhook,
+                             conf.derived_event.prefixes)
         definitions.check_name(made["name"], "method.name")
         if old is not None and made["type"] != old["type"]:
             raise Rejected(f"method.type is {made['type']!r}, but the method "

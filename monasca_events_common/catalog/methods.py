@@ -18,8 +18,10 @@ checks with :func:`check`; the engine, which executes them, trusts what the
 catalog holds but for the addresses of webhooks, which it judges again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import re
+
+from oslo_config import cfg
 
 from monasca_events_common import event as events
 from monasca_events_common.catalog import targets
@@ -40,6 +42,17 @@ OPERATOR_TYPES = (LOG, MONASCA, METRIC)
 
 #: What a derived event's type begins with unless the method names a type.
 EVENT_PREFIX = "monasca-events.trigger"
+
+GROUP = "derived_event"
+
+OPTS = [
+    cfg.ListOpt("prefixes", default=["derived.", "monasca-events."],
+                mutable=True,
+                help="What the type of a derived event must begin with, so "
+                     "that none passes for an event of a service. The API "
+                     "refuses a notification method with another type, and "
+                     "the engine does not publish it."),
+]
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 _EVENT_TYPE = {"type": "string", "minLength": 1, "maxLength": 200,
@@ -88,12 +101,13 @@ def schema(kind: str) -> dict:
                              "properties": properties}}}
 
 
-def check(content, webhook) -> dict:
+def check(content, webhook, prefixes: Sequence[str]) -> dict:
     """Return a method's definition with defaults filled in.
 
     A webhook's address comes back in its one spelling.
 
     :param webhook: the option group ``[webhook]``
+    :param prefixes: ``[derived_event] prefixes``
     :raises Rejected: with a sentence that says where and what was expected
     """
     # Only the API checks; the engine's hosts need no validator.
@@ -113,10 +127,8 @@ def check(content, webhook) -> dict:
         raise Rejected(f"method.address is given, but the type {kind} has "
                        "none; expected no address", where="method.address",
                        code="invalid_definition")
-    if kind == EVENT and len(settings) > 1:
-        raise Rejected("method.settings has event_type and "
-                       "event_type_prefix; expected one of them",
-                       code="invalid_definition", where="method.settings")
+    if kind == EVENT:
+        _check_event_type(settings, prefixes)
     return {"name": content["name"], "type": kind, "address": address,
             "settings": settings}
 
@@ -141,6 +153,29 @@ def _check_mail(address: str, settings: Mapping) -> None:
                        "cannot be printed; expected plain text",
                        code="invalid_definition",
                        where="method.settings.subject_prefix")
+
+
+def _check_event_type(settings: Mapping, prefixes: Sequence[str]) -> None:
+    if len(settings) > 1:
+        raise Rejected("method.settings has event_type and "
+                       "event_type_prefix; expected one of them",
+                       code="invalid_definition", where="method.settings")
+    # What outcome it is decides only about the end of the type.
+    made = derived_type(settings, "fired")
+    if not is_derived(made, prefixes):
+        where = ".".join(("method.settings", *settings))
+        raise Rejected(
+            f"{where} makes events of the type {made!r}; expected a type that "
+            f"begins with {' or '.join(prefixes) or 'nothing that there is'}",
+            code="invalid_type", where=where)
+
+
+def is_derived(event_type: str, prefixes: Sequence[str]) -> bool:
+    """Return whether an event that a firing leads to may have this type.
+
+    :param prefixes: ``[derived_event] prefixes``
+    """
+    return event_type.startswith(tuple(prefixes))
 
 
 def derived_type(settings: Mapping, outcome: str) -> str:

@@ -41,12 +41,9 @@ _COPIED = ("resource_type", "resource_id", "user_id", "domain_id",
 class DerivedEvent(Action):
     """Publishes firings as events of their project."""
 
-    GROUP = "derived_event"
+    GROUP = methods.GROUP
     OPTS = [
-        cfg.ListOpt("prefixes", default=["derived.", "monasca-events."],
-                    mutable=True,
-                    help="What the type of a derived event must begin with, "
-                         "so that none passes for an event of a service."),
+        *methods.OPTS,
         cfg.IntOpt("max_hops", default=3, min=1, mutable=True,
                    help="Firings that may follow from one another by derived "
                         "events. What comes after the last is not "
@@ -65,7 +62,7 @@ class DerivedEvent(Action):
     def _event(self, delivery: Delivery) -> dict:
         firing = delivery.firing
         kind = methods.derived_type(delivery.settings, firing["outcome"])
-        if not kind.startswith(tuple(self.conf.prefixes)):
+        if not methods.is_derived(kind, self.conf.prefixes):
             raise Rejected(
                 f"the event type {kind!r} does not begin with "
                 f"{' or '.join(self.conf.prefixes)}", code="invalid_type")

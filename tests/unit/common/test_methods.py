@@ -27,11 +27,11 @@ from monasca_events_common.errors import Rejected
 
 
 
-def check(**content):
+def check(prefixes=("derived.", "monasca-events."), **content):
     conf = cfg.ConfigOpts()
     conf.register_opts(targets.OPTS, group=targets.GROUP)
     conf([])
-    return methods.check({"name": "n", **content}, conf.webhook)
+    return methods.check({"name": "n", **content}, conf.webhook, prefixes)
 
 
 class TestMethods(unittest.TestCase):
@@ -44,8 +44,12 @@ class TestMethods(unittest.TestCase):
                   "settings": {"subject_prefix": "[events] "}},
                  "o.p+s@example.org", {"subject_prefix": "[events] "}),
                 ({"type": "log"}, "", {}),
-                ({"type": "event", "settings": {"event_type": "a.b"}}, "",
-                 {"event_type": "a.b"}),
+                ({"type": "event", "settings": {"event_type": "derived.b"}},
+                 "", {"event_type": "derived.b"}),
+                ({"type": "event", "settings": {
+                    "event_type_prefix": "derived"}}, "",
+                 {"event_type_prefix": "derived"}),
+                ({"type": "event"}, "", {}),
                 ({"type": "monasca-notification"}, "", {}),
                 ({"type": "metric", "settings": {
                     "name": "vm.failed", "dimensions": {"a": "b"}}}, "",
@@ -75,6 +79,14 @@ class TestMethods(unittest.TestCase):
                     "type": "event", "settings": {"event_type": "a b"}}),
                 ("method.settings", {"type": "event", "settings": {
                     "event_type": "a", "event_type_prefix": "b"}}),
+                ("method.settings.event_type", {
+                    "type": "event", "settings": {"event_type":
+                                                  "compute.instance.x"}}),
+                ("method.settings.event_type_prefix", {
+                    "type": "event", "settings": {"event_type_prefix":
+                                                  "derivedx"}}),
+                ("method.settings", {"type": "event", "prefixes": ["own."]}),
+                ("method.settings", {"type": "event", "prefixes": []}),
                 ("method.settings.subject_prefix", {
                     "type": "email", "address": "a@example.org",
                     "settings": {"subject_prefix": "a\r\nBcc: x"}})):
@@ -82,6 +94,15 @@ class TestMethods(unittest.TestCase):
                 with self.assertRaises(Rejected) as caught:
                     check(**content)
                 self.assertEqual(where, caught.exception.where)
+
+    def test_the_types_that_are_allowed_are_told(self):
+        """S12: a derived event passes for no service's."""
+        with self.assertRaises(Rejected) as caught:
+            check(type="event", settings={"event_type": "identity.x"})
+        self.assertEqual(
+            "method.settings.event_type makes events of the type "
+            "'identity.x'; expected a type that begins with derived. or "
+            "monasca-events.", str(caught.exception))
 
     def test_a_mail_address_is_one_plain_mailbox(self):
         """S8: nothing of it can begin a header."""
