@@ -221,14 +221,16 @@ class Site(abc.ABC):
 class EmbeddedSite(Site):
     """SQLite files only, notifications by the file driver."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, extra: str = "") -> None:
+        """:param extra: further lines of the configuration file"""
         super().__init__(folder)
+        self._extra = extra
         self.layout = Layout(folder / "state", self.port)
         self._accounts: Mapping[str, Mapping] = {}
 
     def start(self) -> None:
         self.layout.prepare()
-        self.layout.configure()
+        self._configure()
         self.daemons.config = self.layout.config
         self.daemons.start("api")
         self.await_api()
@@ -238,10 +240,15 @@ class EmbeddedSite(Site):
             "A": self._accounts["demo-member"]["project_id"],
             "B": self._accounts["alt-member"]["project_id"],
             "operator": self._accounts["admin"]["project_id"]}
-        self.layout.configure(self._accounts["service"]["token"],
-                              self.projects["operator"])
+        self._configure(self._accounts["service"]["token"],
+                        self.projects["operator"])
         self.daemons.start("persister")
         self.daemons.start("agent")
+
+    def _configure(self, token: str = "", operator: str = "") -> None:
+        self.layout.configure(token, operator)
+        with open(self.layout.config, "a", encoding="utf-8") as file:
+            file.write(self._extra)
 
     def metrics_ports(self) -> list[int]:
         return [port for name, port in self.layout.metrics_ports.items()
