@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import datetime
-import itertools
 import logging
 import random
 import threading
@@ -207,8 +206,11 @@ class StreamLoop(Watcher):
         if self._is_full():
             self._full_since = self._full_since or now
             if self._flight and now - self._full_since < _BRIEFLY:
-                self._settle()
+                self._await()
+                # Before what is done is committed, which takes as long as
+                # the log does.
                 self._hand_over()
+                self._settle()
                 return
         else:
             self._full_since = 0.0
@@ -271,15 +273,16 @@ class StreamLoop(Watcher):
     def _has_place(self) -> bool:
         """Return whether one more batch may be handled now.
 
-        A batch that is done behind one that is not takes no place, or all
-        would wait for the slowest; but neither do such batches pile up.
+        A batch that is done and waits for its commit, or behind one that is
+        not done, takes no place, or all would wait for the slowest; but
+        neither do such batches pile up. A handler that is given one at a
+        time gets the next after the commit.
         """
         most = self.conf.in_flight
         if len(self._flight) < most:
             return True
-        return len(self._flight) < 2 * most and 1 + sum(
-            not one.is_done() for one in itertools.islice(
-                self._flight, 1, None)) < most
+        return 1 < most and len(self._flight) < 2 * most and sum(
+            not one.is_done() for one in self._flight) < most
 
     def _start(self, batch: _Batch) -> None:
         batch.future = self._pool.submit(self._handle, batch.deliveries)
@@ -295,8 +298,8 @@ class StreamLoop(Watcher):
 
     # -- settling, in order -------------------------------------------------
 
-    def _settle(self) -> None:
-        """Commit what is finished, oldest first; try again what failed."""
+    def _await(self) -> None:
+        """Wait a little for a place, if none is free for what is gathered."""
         if (self._flight and self._is_full() and not self._has_place()
                 and not self._paused):
             running = [one.future for one in self._flight
@@ -308,6 +311,9 @@ class StreamLoop(Watcher):
             elif self._flight[0].future is None:
                 # Those that failed wait for their next try.
                 time.sleep(0.01)
+
+    def _settle(self) -> None:
+        """Commit what is finished, oldest first; try again what failed."""
         self._retry()
         while self._flight:
             head = self._flight[0]

@@ -227,6 +227,40 @@ class TestStreamLoop(LoopCase):
         self.run_until(loop, lambda: len(self.handler.seen) == 200)
         self.assertEqual(values, sorted(self.handler.seen))
 
+    def started_before_the_first_commit(self, in_flight: int) -> int:
+        """Return how many batches begin before the first one is committed."""
+        self.publish(100)
+        gate, more = threading.Event(), threading.Event()
+        self.addCleanup(gate.set)
+        handle, begun, found = self.handler.handle, [], []
+
+        def slow(batch):
+            begun.append(batch)
+            if len(begun) > in_flight:
+                more.set()
+            gate.wait(20)
+            return handle(batch)
+
+        def positions(handled):
+            if handled and not found:
+                more.wait(0.2 if in_flight == 1 else 10.0)
+                found.append(len(begun))
+            return handled
+        self.handler.handle = slow
+        self.handler.positions = positions
+        loop = self.loop(in_flight=in_flight)
+        for _ in range(20):
+            loop.step()
+        gate.set()
+        self.run_until(loop, lambda: len(self.handler.seen) == 100)
+        return found[0]
+
+    def test_the_next_batch_does_not_wait_for_a_commit(self):
+        self.assertGreater(self.started_before_the_first_commit(2), 2)
+
+    def test_one_at_a_time_means_until_it_is_committed(self):
+        self.assertEqual(1, self.started_before_the_first_commit(1))
+
     def test_a_batch_that_failed_keeps_its_place(self):
         """With one in flight nothing may overtake it."""
         self.publish(50)
