@@ -13,14 +13,16 @@
 """The spool's file: SQLite, and what is done when it fails.
 
 Opens the file, lends its connections, turns SQLite's errors into ours, and
-puts a corrupt file aside. Called by the spool only; what is in the rows is
-the spool's business.
+puts a corrupt file aside. Several processes may have the file open: whichever
+puts it aside has it alone meanwhile, and the others follow. Called by the
+spool only; what is in the rows is the spool's business.
 """
 
 from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import sqlite3
 import threading
@@ -28,6 +30,7 @@ import threading
 import prometheus_client
 
 from monasca_events_agent import quarantine
+from monasca_events_agent.gate import Gate
 from monasca_events_common import metrics
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
@@ -44,6 +47,8 @@ QUARANTINED = prometheus_client.Counter(
 BYTES = prometheus_client.Gauge(
     "monasca_events_spool_bytes", "Bytes of events in the spool.")
 
+# Rows begin somewhere: what somebody fetched from a file that was put aside
+# must never name rows of the next one, for removing them would remove others.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,6 +58,8 @@ CREATE TABLE IF NOT EXISTS bookmarks (
 CREATE TABLE IF NOT EXISTS totals (
     id INTEGER PRIMARY KEY CHECK (id = 1), rows INTEGER, bytes INTEGER);
 INSERT OR IGNORE INTO totals VALUES (1, 0, 0);
+INSERT INTO sqlite_sequence SELECT 'events', abs(random() / 4)
+    WHERE NOT EXISTS (SELECT * FROM sqlite_sequence);
 """
 INSERT = "INSERT INTO events (spooled_at, crc, body) VALUES (?, ?, ?)"
 # What SQLite says of a file that is not, or no longer, one of its own.
@@ -94,13 +101,16 @@ class SpoolFile:
         self._synchronous = synchronous
         self._clock = clock
         self._lock = threading.RLock()
+        self._gate = Gate(self.path.parent)
+        self._identity: tuple[int, int] | None = None
         self._open()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection. Raises Unavailable."""
-        with self._lock:
+        with self._lock, self._gate.shared():
             try:
+                self._follow()
                 yield self.reader
             except _BROKEN as error:
                 raise self._translate(error) from error
@@ -112,26 +122,32 @@ class SpoolFile:
         :param durable: whether it must survive a power failure
         :raises Unavailable: nothing was written
         """
-        with self._lock:
-            connection = self.writer if durable else self.reader
+        with self._lock, self._gate.shared():
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                depth = self.totals(connection)
-                connection.execute("COMMIT")
+                self._follow()
+                with self._transaction(durable) as connection:
+                    yield connection
             except _BROKEN as error:
-                _roll_back(connection)
                 raise self._translate(error) from error
-            except BaseException:
-                _roll_back(connection)
-                raise
-            _show(depth)
+
+    @contextlib.contextmanager
+    def _transaction(self, durable: bool) -> Iterator[sqlite3.Connection]:
+        connection = self.writer if durable else self.reader
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            depth = self.totals(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+        _show(depth)
 
     def close(self) -> None:
         """Release the file. May be called twice."""
         with self._lock:
-            self.writer.close()
-            self.reader.close()
+            self._disconnect()
+            self._gate.close()
 
     @staticmethod
     def totals(connection: sqlite3.Connection) -> Depth:
@@ -150,7 +166,10 @@ class SpoolFile:
 
     def _open(self) -> None:
         try:
-            self._connect()
+            # Alone: two that make the same new file would be in each other's
+            # way.
+            with self._gate.alone():
+                self._connect()
         except OSError as error:
             raise Misconfigured(f"[spool] path {self.path} cannot be used: "
                                 f"{error.strerror}") from error
@@ -163,33 +182,62 @@ class SpoolFile:
 
     def _connect(self) -> None:
         make_private(self.path)
+        self._identity = _identity(self.path)
         self.writer = _connection(self.path, self._synchronous)
         self.reader = _connection(self.path, "normal")
         self.writer.executescript(_SCHEMA)
         _show(self.totals(self.writer))
         metrics.RECEIVED.labels(STAGE).inc(self.totals(self.writer).rows)
 
+    def _disconnect(self) -> None:
+        with contextlib.suppress(AttributeError, sqlite3.Error):
+            self.writer.close()
+            self.reader.close()
+
+    def _follow(self) -> None:
+        """Open the file again where another process has put it aside.
+
+        What would be written to the old one, nobody would ever read.
+        """
+        if _identity(self.path) == self._identity:
+            return
+        LOG.warning("the spool %s is another file by now", self.path)
+        self._disconnect()
+        try:
+            self._connect()
+        except (OSError, *_BROKEN) as error:
+            if _name(error) not in _CORRUPT:
+                # The next use tries again.
+                self._identity = None
+            if isinstance(error, OSError):
+                raise Unavailable(
+                    f"the spool cannot be used: {error.strerror}",
+                    code="spool_failing", retry_after=1.0) from error
+            raise
+
     def _replace(self, error: Exception) -> None:
         """Put a corrupt file aside, open a new one, keep what is readable."""
-        with contextlib.suppress(AttributeError, sqlite3.Error):
-            self.close()
+        with self._gate.alone():
+            if _identity(self.path) == self._identity:
+                self._begin_anew(error)
+            else:
+                self._follow()
+
+    def _begin_anew(self, error: Exception) -> None:
+        self._disconnect()
         aside = quarantine.put_aside(self.path, self._clock())
         QUARANTINED.inc()
         LOG.error("the spool was corrupt (%s) and is now %s; a new one is in "
                   "its place", _name(error), aside)
         self._connect()
-        # Rows that somebody fetched from the old file must never name rows
-        # of the new one: removing them would remove others.
-        self.writer.execute("INSERT INTO sqlite_sequence VALUES (?, ?)",
-                            ("events", int(self._clock() * 1e6)))
         saved = 0
         for events in quarantine.readable(aside):
-            with self.writing() as connection:
+            with self._transaction(durable=True) as connection:
                 connection.executemany(INSERT, events)
                 self.add(connection, len(events),
                           sum(len(body) for _at, _crc, body in events))
             saved += len(events)
-        with self.writing() as connection:
+        with self._transaction(durable=True) as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO bookmarks VALUES (?, ?)",
                 quarantine.bookmarks(aside))
@@ -211,6 +259,15 @@ class SpoolFile:
 def _show(depth: Depth) -> None:
     metrics.IN_FLIGHT.labels(STAGE).set(depth.rows)
     BYTES.set(depth.bytes)
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int] | None:
+    """Return what tells the file at the path from any other."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(path: str) -> pathlib.Path:

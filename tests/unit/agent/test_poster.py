@@ -201,7 +201,8 @@ class TestRefusals(PosterTest):
         """F17"""
         self.fill(3)
         self.spool._file.writer.execute(
-            "UPDATE events SET body = x'7b7d' WHERE id = 2")
+            "UPDATE events SET body = x'7b7d' WHERE id = "
+            "(SELECT min(id) + 1 FROM events)")
         self.drain(self.poster())
         self.assertEqual(self.ids(0, 2), self.sink.accepted)
         self.assertEqual("spool_corrupt", self.letters.list()[0].code)

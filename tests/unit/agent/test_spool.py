@@ -17,6 +17,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 
 import fixtures
 import testtools
@@ -204,6 +205,52 @@ class TestDamage(SpoolTest):
         opened.append([b"not posted yet"] * 10)
         opened.remove(rows)
         self.assertEqual(20, opened.depth().rows)
+
+    def test_whoever_has_the_file_open_too_follows_to_the_new_one(self):
+        """A collector and a poster are two processes."""
+        one, two = self.open(), self.open()
+        one.append([b"1"])
+        rows = two.fetch(10, 1000)
+        one._file._replace(ValueError("damage"))
+        two.append([b"2"])
+        two.remove(rows)
+        one.append([b"3"])
+        self.assertEqual([b"1", b"2", b"3"], self.bodies(one))
+        self.assertEqual([b"1", b"2", b"3"], self.bodies(two))
+        one.close()
+        two.close()
+        self.assertEqual([b"1", b"2", b"3"], self.bodies(self.open()))
+
+    def test_a_file_that_two_find_damaged_is_put_aside_once(self):
+        one, two = self.open(), self.open()
+        one.append([b"1"])
+        one._file._replace(ValueError("damage"))
+        two._file._replace(ValueError("damage"))
+        self.assertEqual([b"1"], self.bodies(two))
+        self.assertEqual(1, len(self.aside()))
+
+    def test_what_is_being_written_is_not_put_aside_unseen(self):
+        one, two = self.open(), self.open()
+        replacing = threading.Thread(target=two._file._replace,
+                                     args=(ValueError("damage"),))
+        with one._file.writing() as connection:
+            replacing.start()
+            # Time enough to do it wrong.
+            replacing.join(0.3)
+            connection.execute(spoolfile.INSERT, (0, 0, b"1"))
+            one._file.add(connection, 1, 1)
+        replacing.join()
+        self.assertEqual([b"1"], self.bodies(one))
+
+    def test_a_file_that_was_taken_away_is_made_again(self):
+        opened = self.open()
+        opened.append([b"1"] * 3)
+        rows = opened.fetch(10, 1000)
+        for file in self.path.parent.iterdir():
+            file.unlink()
+        opened.append([b"2"] * 3)
+        opened.remove(rows)
+        self.assertEqual([b"2"] * 3, self.bodies(opened))
 
     def test_changed_bytes_of_an_event_are_noticed(self):
         bodies = self.fill(100)
