@@ -61,14 +61,18 @@ _WORD = re.compile(r"[^\W_][\w.:@\-]*[^\W_]|[^\W_]")
 _PART = re.compile(r"[^\W_]+")
 # The same cuts for ASCII, byte by byte: small letters, digits and what may
 # stand within a word stay, the rest become spaces; then the latter as well.
-_INNER = "_.:@-"
+_INNER = b"_.:@-"
 _SMALL_WORDS = bytes(
     ord(chr(code).lower()) if code < 128
-    and (chr(code).isalnum() or chr(code) in _INNER) else ord(" ")
+    and (chr(code).isalnum() or code in _INNER) else ord(" ")
     for code in range(256))
 _SMALL_PARTS = _SMALL_WORDS.translate(
-    bytes.maketrans(_INNER.encode(), b" " * len(_INNER)))
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+    bytes.maketrans(_INNER, b" " * len(_INNER)))
+# Whatever may be in a word becomes one letter, so that a single search tells
+# whether a word may be too long.
+_SHAPES = bytes(code if code == ord(" ") else ord("x") for code in range(256))
+_LONG_WORD = b"x" * (MAX_WORD + 1)
+_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 # Old senders write both a Z and an offset: 2012-10-29T13:42:11Z+0200.
 _ZULU_OFFSET = re.compile(r"[zZ]\s*([+-]\d\d:?\d\d)\Z")
 _LEAP = re.compile(r":60(?=[^\d]|\Z)")
@@ -192,27 +196,45 @@ def words(texts: Iterable[str]) -> list[str]:
     """
     text = "\n".join(texts)
     if text.isascii():
-        found = set(_cut(text, _SMALL_WORDS))
-        outer = [word for word in found if not word.isalnum()]
+        return [word.decode() for word in _ascii_words(text)]
+    return _words(text)
+
+
+def _words(text: str) -> list[str]:
+    found = set(_WORD.findall(text.lower()))
+    apart = [word for word in found if not word.isalnum()
+             and not (len(word) == 36 and _UUID.match(word.encode()))]
+    found.update(_PART.findall("\n".join(apart)))
+    return [word for word in found if len(word) <= MAX_WORD]
+
+
+def _ascii_words(text: str) -> set[bytes]:
+    # Bytes are translated several times as fast as text, and nobody needs
+    # them as text: this is the hot path.
+    raw = text.encode().translate(_SMALL_WORDS)
+    found = set(raw.split())
+    outer = [word for word in found if not word.isalnum()]
+    if outer:
         found.difference_update(outer)
         composed = [word.strip(_INNER) for word in outer]
-    else:
-        found = set(_WORD.findall(text.lower()))
-        composed = [word for word in found if not word.isalnum()]
-    found.update(composed)
-    apart = "\n".join([word for word in composed
-                       if len(word) != 36 or not _UUID.match(word)])
-    found.update(_cut(apart, _SMALL_PARTS) if apart.isascii()
-                 else _PART.findall(apart))
-    found.discard("")
-    if max(map(len, found), default=0) > MAX_WORD:
-        return [word for word in found if len(word) <= MAX_WORD]
-    return list(found)
+        found.update(composed)
+        found.update(b"\n".join([
+            word for word in composed
+            if len(word) != 36 or not _UUID.match(word)
+        ]).translate(_SMALL_PARTS).split())
+        found.discard(b"")
+    if _LONG_WORD in raw.translate(_SHAPES):
+        return {word for word in found if len(word) <= MAX_WORD}
+    return found
 
 
-def _cut(text: str, table: bytes) -> list[str]:
-    # Bytes are translated several times as fast as text.
-    return text.encode().translate(table).decode().split()
+def _words_as_json(texts: Iterable[str]) -> bytes:
+    text = "\n".join(texts)
+    if not text.isascii():
+        return orjson.dumps(_words(text))
+    found = _ascii_words(text)
+    # There is nothing in them that JSON escapes.
+    return b'["%b"]' % b'","'.join(found) if found else b"[]"
 
 
 def trait_type(value) -> str | None:
@@ -281,10 +303,10 @@ def searchable(event: Mapping, texts: Iterable[str]) -> bytes:
             terms.append(term)
             types.append(kind)
     texts.extend(dimensions.values())
-    return orjson.dumps({
-        "words": words(texts), "traits": terms, "trait_types": types,
+    return b'{"words":%b,%b' % (_words_as_json(texts), orjson.dumps({
+        "traits": terms, "trait_types": types,
         "dimensions": [f"{name}={value}"
-                       for name, value in dimensions.items()]})
+                       for name, value in dimensions.items()]})[1:])
 
 
 @functools.lru_cache(maxsize=8192, typed=True)

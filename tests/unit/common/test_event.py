@@ -136,6 +136,32 @@ class TestWords(unittest.TestCase):
         uuid = "8b1d9b6e-1d0c-4d0e-9a6b-0f3f2f6f7c11"
         self.assertEqual([uuid], events.words([uuid.upper()]))
 
+    @given(st.lists(st.text("aB9_.:@- \n\t\"\\/", max_size=200), max_size=4))
+    def test_other_scripts_beside_them_change_no_word(self, texts):
+        """ASCII goes a faster way, which must come to the same words."""
+        self.assertEqual({*events.words(texts), "größe"},
+                         set(events.words([*texts, "Größe"])))
+
+    def test_a_word_that_is_too_long_is_left_out(self):
+        for letter in "aä":
+            most, more = letter * events.MAX_WORD, letter * 200
+            with self.subTest(letter=letter):
+                self.assertEqual({most, "b"}, set(events.words(
+                    [f"{most} {more} b", f"{more}-b"])))
+
+    @given(st.text(max_size=50))
+    def test_the_header_has_the_words_as_json(self, text):
+        event = complete(payload={"a": text})
+        found = orjson.loads(events.record(event).headers["index"])["words"]
+        self.assertEqual(len(found), len(set(found)))
+        self.assertLessEqual(set(events.words([text])), set(found))
+
+    def test_an_event_without_words_has_none(self):
+        event = complete(event_type="...", publisher_id=None, traits={},
+                         resource_id=None, request_id=None, payload={})
+        index = orjson.loads(events.record(event).headers["index"])
+        self.assertEqual([], index["words"])
+
 
 class TestComparable(unittest.TestCase):
 
