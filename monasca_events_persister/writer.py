@@ -54,10 +54,11 @@ class Writer(Handler):
         for position, delivery in enumerate(batch):
             try:
                 document = records.document(delivery)
+                several = (self._transformer
+                           and self._transformer.apply(document))
             except errors.Rejected as error:
                 rejected.append(Rejected(position, error.code, str(error)))
                 continue
-            several = self._transformer and self._transformer.apply(document)
             if several is None:
                 documents.append(document)
                 places.append(position)

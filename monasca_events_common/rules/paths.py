@@ -22,6 +22,7 @@ import re
 
 from monasca_events_common import event as events
 from monasca_events_common.errors import Rejected
+from monasca_events_common.rules.allowance import Allowance
 
 #: Segments that a path may have; the payload is at most 20 levels deep.
 MAX_SEGMENTS = 21
@@ -114,3 +115,25 @@ def _scalars(value) -> Iterator[Scalar]:
             yield from _scalars(element)
     elif value is not None and type(value) is not dict:
         yield value
+
+
+def holders(event: Mapping, path: Path, allowance: Allowance
+             ) -> Iterator[tuple[dict, str]]:
+    """Yield the objects that hold the last key of a path, and that key.
+
+    :raises Failed: there are more elements of arrays on the way than allowed
+    """
+    return _below(event, path.segments, allowance)
+
+
+def _below(value, segments: tuple[str, ...], allowance: Allowance
+           ) -> Iterator[tuple[dict, str]]:
+    if type(value) is list:
+        for one in value:
+            allowance.step()
+            yield from _below(one, segments, allowance)
+    elif type(value) is dict and segments[0] in value:
+        if len(segments) == 1:
+            yield value, segments[0]
+        else:
+            yield from _below(value[segments[0]], segments[1:], allowance)

@@ -333,10 +333,17 @@ class Pattern:
     def matches(self, event: Mapping) -> bool:
         """Return whether the canonical event is one that the pattern wants."""
         try:
+            return self.decide(event)
+        except Exhausted:
+            return False
+
+    def decide(self, event: Mapping) -> bool:
+        """Return the same where that is known, else raise Exhausted."""
+        try:
             return self._holds(event, Budget())
         except Exhausted:
             metrics.LIMITED.labels("pattern_elements").inc()
-            return False
+            raise
 
     def mismatch(self, event: Mapping) -> Mismatch | None:
         """Return the first clause that does not hold, None when all do."""

@@ -27,6 +27,8 @@ from jmespath import visitor
 
 from monasca_events_common import metrics
 from monasca_events_common.errors import Rejected
+from monasca_events_common.rules.allowance import Allowance
+from monasca_events_common.rules.allowance import Failed
 
 #: Characters of an expression.
 MAX_LENGTH = 1024
@@ -48,14 +50,13 @@ FUNCTIONS = frozenset((
     "to_number", "type"))
 
 
-class Failed(Exception):
-    """The expression has no value for this event; the message says why."""
-
-
 class Projection:
-    """One expression, checked."""
+    """One expression, checked.
 
-    __slots__ = ("text", "_parsed")
+    :ivar nodes: of which it consists
+    """
+
+    __slots__ = ("text", "nodes", "_parsed")
 
     def __init__(self, text, where: str) -> None:
         """:raises Rejected: it is no JMESPath, or beyond the limits"""
@@ -68,23 +69,35 @@ class Projection:
             raise _wrong(where, repr(text[:80]), "a JMESPath expression: "
                          + " ".join(str(error).split())[:200]) from None
         self.text = text
-        copies = _check(self._parsed, where, 1)
+        copies, self.nodes = _check(self._parsed, where, 1)
         if copies > MAX_COPIES:
             raise _wrong(where, f"an expression that copies {copies} times",
                          f"at most {MAX_COPIES}")
 
-    def value(self, event: Mapping):
+    def value(self, event: Mapping, allowance: Allowance):
         """Return the expression's value, None where there is none.
+
+        It may share objects with the event.
 
         :raises Failed: it cannot be evaluated, or costs too much
         """
         try:
-            return _Counted().visit(self._parsed, event)
-        except exceptions.JMESPathError as error:
-            raise Failed(" ".join(str(error).split())[:200]) from None
+            return _Counted(allowance).visit(self._parsed, event)
+        except exceptions.JMESPathTypeError as error:
+            # Its own text shows the value.
+            raise Failed(f"{error.function_name}() got {error.actual_type}, "
+                         f"expected {' or '.join(error.expected_types)}"
+                         ) from None
+        except (exceptions.JMESPathError, ArithmeticError, ValueError,
+                TypeError, AttributeError, LookupError) as error:
+            # The library leaves to Python what its grammar does not see: a
+            # step of 0, an infinite number, "a" < 1.
+            raise Failed("the expression cannot be evaluated: "
+                         + type(error).__name__) from None
         except _Spent:
             metrics.LIMITED.labels("projection_steps").inc()
-            raise Failed(f"more than {MAX_STEPS} steps") from None
+            raise Failed(f"the expression takes more than {MAX_STEPS} steps"
+                         ) from None
 
 
 class _Spent(Exception):
@@ -94,19 +107,29 @@ class _Spent(Exception):
 class _Counted(visitor.TreeInterpreter):
     """Evaluates and counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: Allowance) -> None:
         super().__init__()
         self._left = MAX_STEPS
+        self._allowance = allowance
 
     def visit(self, node, *args, **kwargs):
         self._left -= 1
         if self._left < 0:
             raise _Spent
-        return super().visit(node, *args, **kwargs)
+        self._allowance.step()
+        found = super().visit(node, *args, **kwargs)
+        if type(found) is list:
+            # What makes an array has looked at its elements, and so does
+            # what takes it: a function, a comparison, the next projection.
+            self._allowance.step(len(found))
+        return found
 
 
-def _check(node: Mapping, where: str, depth: int) -> int:
-    """Return by what a node may multiply its input; refuse what is unwise."""
+def _check(node: Mapping, where: str, depth: int) -> tuple[int, int]:
+    """Return by what a node may multiply its input, and how many it is.
+
+    :raises Rejected: it is unwise
+    """
     kind = node["type"]
     if depth > MAX_DEPTH:
         raise _wrong(where, f"nested more than {MAX_DEPTH} levels deep",
@@ -116,12 +139,15 @@ def _check(node: Mapping, where: str, depth: int) -> int:
     if kind == "function_expression" and node["value"] not in FUNCTIONS:
         raise _wrong(where, f"the function {node['value']!r}",
                      "one of " + ", ".join(sorted(FUNCTIONS)))
-    copies = 1
+    copies = nodes = 1
     for child in node.get("children", ()):
-        copies *= _check(child, where, depth + 1)
+        if not isinstance(child, Mapping):
+            continue  # a slice's numbers
+        below, more = _check(child, where, depth + 1)
+        copies, nodes = copies * below, nodes + more
     if kind in ("multi_select_list", "multi_select_dict"):
         copies *= len(node["children"])
-    return copies
+    return copies, nodes
 
 
 def _wrong(where: str, found: str, expected: str) -> Rejected:

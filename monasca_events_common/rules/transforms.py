@@ -13,24 +13,35 @@
 """Transforms: what a tenant wants changed in its events before they are kept.
 
 The persister applies them, in their order, to what it stores; triggers see
-the event as it was. An operation that fails leaves the event as it was before
-that transform and is told in the marks: a tenant's mistake never loses an
-event.
+the event as it was. All of them apply to an event or none does: where one
+fails, the event is kept as it was, which its marks tell, but for what any of
+them might have hidden. So a tenant's mistake neither loses an event nor shows
+what was not to be seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import copy
+
+import orjson
 
 from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import operations
+from monasca_events_common.rules.allowance import Allowance
+from monasca_events_common.rules.allowance import Failed
+from monasca_events_common.rules.pattern import Exhausted
 from monasca_events_common.rules.pattern import Pattern
-from monasca_events_common.rules.projection import Failed
 
 #: Place of a transform that names none; lower ones come first.
 POSITION = 100
 
 #: Events that all transforms together may make of one.
 MAX_EVENTS = 1000
+
+#: Bytes of a definition as compact JSON.
+MAX_BYTES = 64 * 1024
+
+#: Characters of its name that an event's marks show.
+MAX_NAME = 64
 
 SCHEMA = {
     "type": "object", "additionalProperties": False,
@@ -53,88 +64,180 @@ def check(content) -> None:
     # Only the API checks; the persister's hosts need no validator.
     from monasca_events_common.rules import schema
     schema.check(SCHEMA, content, "transform")
+    size = len(orjson.dumps(content))
+    if size > MAX_BYTES:
+        raise Rejected(f"transform has {size} bytes; expected at most "
+                       f"{MAX_BYTES}", code="invalid_definition",
+                       where="transform")
 
 
 class Transform:
     """One transform, compiled.
 
     :ivar name: as its project calls it
+    :ivar operations: in their order
     """
 
-    __slots__ = ("name", "position", "pattern", "_operations")
+    __slots__ = ("name", "position", "pattern", "operations", "_mark")
 
-    def __init__(self, content: Mapping) -> None:
+    def __init__(self, content: Mapping, revision: int | None = None) -> None:
         """:param content: a checked definition
+        :param revision: of the definition, None of a draft
         :raises Rejected: a pattern or a path is wrong
         """
         self.name = content["name"]
         self.position = content.get("position", POSITION)
         self.pattern = Pattern(content["pattern"], "transform.pattern")
-        self._operations = [
+        self.operations = [
             operations.parse(one, f"transform.operations[{at}]")
             for at, one in enumerate(content["operations"])]
+        self._mark = self.name[:MAX_NAME] + (
+            "" if revision is None else f"@{revision}")
 
     @property
     def cost(self) -> int:
         """Tenths of a microsecond that one event may take, about."""
-        return self.pattern.cost + 10 * len(self._operations)
+        return self.pattern.cost + sum(one.cost for one in self.operations)
 
-    def apply(self, event: dict) -> list[dict]:
-        """Return what becomes of an event: itself, several, none.
-
-        :param event: complete and canonical; may be changed
-        """
-        if not self.pattern.matches(event):
-            return [event]
-        before = copy.deepcopy(event)
+    def wants(self, event: Mapping) -> bool:
+        """Return whether it is to change an event. Raises Failed."""
         try:
-            found = [event]
-            for operation in self._operations:
-                found = [made for one in found for made in operation(one)]
-                if len(found) > MAX_EVENTS:
-                    raise Failed(f"it makes more than {MAX_EVENTS} events")
-        except Failed as error:
-            before["marks"].setdefault("transform_failed", {})[
-                self.name[:64]] = str(error)[:200]
-            return [before]
-        for one in found:
-            one["marks"].setdefault("transformed", []).append(self.name[:64])
-        return found
+            return self.pattern.decide(event)
+        except Exhausted:
+            raise Failed("the event has too long an array for the pattern"
+                         ) from None
+
+    def steps(self, event: dict, allowance: Allowance
+              ) -> Iterator[list[dict]]:
+        """Yield what there is of an event after each operation.
+
+        The last is what becomes of it: itself, several events, none.
+
+        :param event: one that it wants; changed, and changed again while
+            this goes on
+        :raises Failed: there is no sensible outcome
+        """
+        found = [event]
+        for number, operation in enumerate(self.operations, 1):
+            found = [made for one in found
+                     for made in operation.apply(one, allowance)]
+            if len(found) > MAX_EVENTS:
+                raise Failed(f"it makes more than {MAX_EVENTS} events")
+            if number == len(self.operations):
+                for one in found:
+                    one["marks"].setdefault("transformed", []).append(
+                        self._mark)
+            yield found
+
+
+class Broken:
+    """An enabled definition that cannot be compiled: of another release, or
+    changed by hand.
+
+    :ivar name, reason: what, and what is wrong with it
+    """
+
+    def __init__(self, content: Mapping, reason: str) -> None:
+        self.name = str(content.get("name"))[:MAX_NAME]
+        self.reason = reason
+        try:
+            self._pattern = Pattern(content.get("pattern"))
+        except Rejected:
+            self._pattern = None
+
+    def accepts_type(self, event_type: str) -> bool:
+        """Return whether it might have wanted an event of this type."""
+        return self._pattern is None or self._pattern.accepts_type(event_type)
 
 
 class Transforms:
-    """The transforms of one project, in their order."""
+    """The transforms of one project, in their order.
 
-    def __init__(self, several: Sequence[Transform]) -> None:
+    :ivar broken: what would have been among them
+    """
+
+    def __init__(self, several: Sequence[Transform],
+                 broken: Sequence[Broken] = ()) -> None:
         """:param several: by creation, oldest first"""
         self._several = sorted(several, key=lambda one: one.position)
+        self.broken = tuple(broken)
+        self._retypes = any(operation.retypes for one in self._several
+                            for operation in one.operations)
+
+    def __iter__(self) -> Iterator[Transform]:
+        """Yield them, the first first."""
+        return iter(self._several)
 
     def wants(self, event_type: str) -> bool:
         """Return whether an event of this type need be decoded at all."""
         return any(one.pattern.accepts_type(event_type)
-                   for one in self._several)
+                   for one in self._several) or any(
+            one.accepts_type(event_type) for one in self.broken)
 
-    def apply(self, event: dict) -> list[dict]:
-        """Return what is to be stored of an event; [] drops it."""
-        found = [event]
+    def apply(self, event: Mapping) -> list[dict]:
+        """Return what is to be stored of an event; [] drops it.
+
+        :param event: complete and canonical; stays as it is
+        :raises Rejected: nobody can say what of it may be stored
+        """
+        for one in self.broken:
+            if one.accepts_type(event["event_type"]):
+                raise Rejected(
+                    f"the transform {one.name!r} cannot be applied: "
+                    f"{one.reason}", code="transform_broken")
+        allowance = Allowance()
+        found: list[dict] = [event]
         for transform in self._several:
-            found = [made for one in found for made in transform.apply(one)]
-            if not found:
-                break
+            made = []
+            try:
+                for one in found:
+                    if transform.wants(one):
+                        if one is event:
+                            one = copy.deepcopy(event)
+                        *_, last = transform.steps(one, allowance)
+                        made.extend(last)
+                    else:
+                        made.append(one)
+                if len(made) > MAX_EVENTS:
+                    raise Failed(f"there are more than {MAX_EVENTS} events")
+            except Failed as error:
+                return [self.spare(event, transform.name, str(error))]
+            found = made
         return found
 
+    def spare(self, event: Mapping, name: str, reason: str) -> dict:
+        """Return what is stored of an event that cannot be transformed.
 
-def compile_all(contents: Sequence[Mapping]) -> tuple[Transforms, list[str]]:
-    """Return the enabled ones among definitions, and what is wrong with any.
+        :param name: of the transform that failed
+        :param reason: why, without any value of the event
+        """
+        spared = copy.deepcopy(event)
+        spared["marks"]["transform_failed"] = {
+            name[:MAX_NAME]: reason[:200]}
+        concerned = [
+            operation for one in self._several
+            # Where a type may be changed any of them may have its turn.
+            if self._retypes or one.pattern.accepts_type(event["event_type"])
+            for operation in one.operations]
+        if any(one.hides for one in concerned):
+            operations.withhold(spared, concerned)
+            spared["marks"]["withheld"] = True
+        return spared
 
-    :param contents: by creation, oldest first
+
+def compile_all(contents: Iterable[tuple[Mapping, int | None]]
+                ) -> Transforms:
+    """Return the enabled ones among definitions.
+
+    :param contents: (content, revision) by creation, oldest first
     """
-    found, wrong = [], []
-    for content in contents:
+    found, broken = [], []
+    for content, revision in contents:
         if not content.get("enabled", True):
             continue
         try:
-            found.append(Transform(content))
-        except (Rejected, LookupError, TypeError, ValueError) as error:
-            wrong.append(f"{content.get('name')!r}: {error}")
-    return Transforms(found), wrong
+            found.append(Transform(content, revision))
+        except (Rejected, LookupError, TypeError, ValueError,
+                AttributeError) as error:
+            broken.append(Broken(content, str(error)))
+    return Transforms(found, broken)

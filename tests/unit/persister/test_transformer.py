@@ -116,11 +116,40 @@ class TestTransformer(unittest.TestCase):
         self.assertEqual([1, 2, None], [one["traits"].get("x")
                                         for one in self.stored()])
 
-    def test_one_that_cannot_be_compiled_stops_no_other(self):
-        self.define({"drop": ["timestamp"]})
+    def test_what_a_broken_one_might_want_is_a_dead_letter(self):
+        """Neither lost nor stored as it must not be; others go on."""
+        self.define({"drop": ["timestamp"]}, event_type="secret")
         self.define({"set": {"traits.x": 1}})
-        self.write(event("vm"))
-        self.assertEqual(1, self.stored()[0]["traits"]["x"])
+        rejected, = self.write(event("vm", 1), event("secret", 2),
+                               event("secret", 3, project_id=OTHER))
+        self.assertEqual((1, "transform_broken"),
+                         (rejected.position, rejected.code))
+        self.assertEqual([1], [one["traits"].get("x")
+                               for one in self.stored()])
+        self.assertEqual(1, len(self.stored(OTHER)))
+
+    def test_what_fails_is_stored_without_what_was_to_be_hidden(self):
+        self.define({"mask": ["payload.password"]}, {"set": {
+            "traits.x": {"jmespath": "abs(payload.password)"}}})
+        self.assertEqual([], self.write(
+            event("vm", payload={"password": "topsecret", "a": 1})))
+        found, = self.stored()
+        self.assertEqual({"password": "***", "a": 1}, found["payload"])
+        self.assertEqual([], list(self.store.search(
+            PROJECT, Query(words=["topsecret"])).events))
+
+    def test_a_record_that_is_no_event_is_a_dead_letter(self):
+        """Whoever can write to the bus can write half an event."""
+        self.define({"mask": ["payload.password"]})
+        self.writer.tick(0.0, dict)
+        good, = deliveries(event("vm"))
+        for value in (good.value[:-1],
+                      good.value.partition(b',"event_type"')[0] + b',"x":1}',
+                      good.value.replace(b'"payload":{}', b'"payload":[]')):
+            with self.subTest(value=value[-20:]):
+                found, = self.writer.handle(
+                    [good._replace(value=value)])
+                self.assertIn(found.code, ("not_json", "invalid_record"))
 
     def test_until_it_is_known_what_tenants_want_nothing_is_stored(self):
         def away():
@@ -142,9 +171,29 @@ class TestTransformer(unittest.TestCase):
     def test_an_event_that_would_outgrow_its_limit_stays_as_it_was(self):
         self.define({"split": "payload.p"}, {"set": {
             f"payload.copy{n}": {"jmespath": "payload.big"}
-            for n in range(5)}})
+            for n in range(5)}}, {"mask": ["payload.q"]})
         self.write(event("vm", payload={"big": ["x" * 1000] * 60,
-                                        "p": [1]}))
+                                        "p": [1], "q": "pw"}))
         found, = self.stored()
         self.assertIn("*", found["marks"]["transform_failed"])
         self.assertNotIn("copy0", found["payload"])
+        self.assertEqual("***", found["payload"]["q"])
+
+    def test_an_event_that_the_operator_lets_be_larger_is_changed_too(self):
+        self.define({"mask": ["payload.q"]})
+        sent = event("vm", payload={"big": ["x" * 1000] * 400, "q": "pw"})
+        record = events.record(sent, events.Limits(event_bytes=2 ** 20))
+        self.writer.tick(0.0, dict)
+        self.assertEqual([], self.writer.handle([Delivery(
+            record.key, record.value, record.headers, 0, 0)]))
+        found, = self.stored()
+        self.assertEqual("***", found["payload"]["q"])
+        self.assertNotIn("transform_failed", found["marks"])
+
+    def test_the_revision_that_changed_an_event_is_in_its_marks(self):
+        made = self.define({"set": {"traits.x": 1}})
+        self.write(event("vm"))
+        found, = self.stored()
+        self.assertEqual([f"{made}@" + str(self.catalog.get(
+            PROJECT, TRANSFORMS, made).revision)],
+            found["marks"]["transformed"])

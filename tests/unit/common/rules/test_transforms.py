@@ -13,6 +13,7 @@
 """Transforms: each operation, their order, and what cannot go wrong (B36)."""
 
 import copy
+import json
 import unittest
 
 from hypothesis import given
@@ -21,7 +22,8 @@ from hypothesis import strategies as st
 from monasca_events_common import event as events
 from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import transforms
-from monasca_events_common.rules.projection import Failed
+from monasca_events_common.rules.allowance import Allowance
+from monasca_events_common.rules.allowance import Failed
 from monasca_events_common.rules.projection import Projection
 from tests.unit.common.rules.samples import event
 
@@ -63,9 +65,24 @@ CASES = [
     ({"set": {"traits.memory_mb": {"path": "traits.host"}, "traits.host":
               {"path": "traits.memory_mb"}}},
      {"traits.memory_mb": "h1", "traits.host": 512}),
+    ({"rename": {"traits": "payload.old"}},
+     {"traits": {}, "payload.old.host": "h1"}),
+    ({"set": {"traits.x": {"jmespath": "payload.size > `5`"}}},
+     {"traits.x": True}),
+    ({"set": {"payload.last": {"jmespath": "payload.ips[-1:].version"}}},
+     {"payload.last": [6]}),
     ({"mask": ["payload.password", "payload.ips.address", "payload.none"]},
      {"payload.password": "***", "payload.ips.1":
       {"address": "***", "version": 6}}),
+]
+
+#: Operations that have no outcome for the sample.
+FAILING = [
+    {"set": {"traits.x": {"path": "payload.long"}}},
+    {"set": {"traits.x": {"jmespath": "payload"}}},
+    {"set": {"payload.size.deeper": 1}},
+    {"set": {"event_type": {"jmespath": "join('\n', payload.tags)"}}},
+    {"rename": {"payload.ips.address": "traits.x"}},
 ]
 
 #: (operation, a part of what is said)
@@ -90,8 +107,9 @@ WRONG = [
 
 
 def sample(**changed) -> dict:
-    return event(user_id="u1", traits=dict(TRAITS), dimensions={"shop": "b"},
-                 payload=copy.deepcopy(PAYLOAD), **changed)
+    return event(**{
+        "user_id": "u1", "traits": dict(TRAITS), "dimensions": {"shop": "b"},
+        "payload": copy.deepcopy(PAYLOAD), **changed})
 
 
 def definition(*operations, name="t", **more) -> dict:
@@ -99,10 +117,15 @@ def definition(*operations, name="t", **more) -> dict:
             "pattern": {"source": [{"exists": True}]}, **more}
 
 
-def transform(*operations, **more) -> transforms.Transform:
+def transform(*operations, **more) -> transforms.Transforms:
+    """Return what is checked as the API checks it, alone in its project."""
     content = definition(*operations, **more)
     transforms.check(content)
-    return transforms.Transform(content)
+    return transforms.Transforms([transforms.Transform(content)])
+
+
+def compiled(*contents) -> transforms.Transforms:
+    return transforms.compile_all((one, None) for one in contents)
 
 
 def at(found: dict, path: str):
@@ -158,44 +181,241 @@ class TestOperations(unittest.TestCase):
                 self.assertIn(said, str(caught.exception))
 
     def test_a_failure_leaves_the_event_as_it_was_and_is_told(self):
-        for operation in (
-                {"set": {"traits.x": {"path": "payload.long"}}},
-                {"set": {"traits.x": {"jmespath": "payload"}}},
-                {"set": {"payload.size.deeper": 1}},
-                {"rename": {"payload.ips.address": "traits.x"}}):
+        for operation in FAILING:
             with self.subTest(operation=operation):
                 given_event = sample()
                 given_event["payload"]["long"] = "x" * 2000
                 before = copy.deepcopy(given_event)
                 found, = transform({"set": {"traits.y": 1}}, operation).apply(
                     given_event)
+                self.assertEqual(before, given_event)
                 self.assertIn("t", found["marks"].pop("transform_failed"))
                 self.assertEqual(before, found)
+
+    def test_a_failure_never_tells_a_value_of_the_event(self):
+        """Marks are stored and shown to whoever reads the event."""
+        for expression in ("abs(payload.s)", "join(payload.s, payload.l)",
+                           "payload.s < payload.n", "payload.l[::0]",
+                           "ceil(to_number(payload.inf))",
+                           "contains(payload.s, payload.n)", "payload"):
+            with self.subTest(expression=expression):
+                given_event = event(payload={
+                    "s": "sesame", "l": ["sesame", 1], "n": 5, "inf": "inf"})
+                found, = transform({"mask": ["payload.s", "payload.l"]}, {
+                    "set": {"traits.x": {"jmespath": expression}}}).apply(
+                        given_event)
+                if "transform_failed" in found["marks"]:
+                    self.assertNotIn("sesame", json.dumps(found))
+                else:
+                    self.assertEqual("***", found["payload"]["s"])
+
+    def test_what_python_would_not_say_becomes_a_failure(self):
+        """A tenant's expression stops nobody: these raise in the library."""
+        for expression in ("payload.password < payload.size",
+                           "payload.tags[::0]", "abs(`1`, `2`)",
+                           "ceil(to_number('inf'))",
+                           "floor(to_number('nan'))",
+                           "contains(payload.password, `1`)",
+                           "to_number('1e999')"):
+            with self.subTest(expression=expression):
+                found, = transform({"set": {"traits.x": {
+                    "jmespath": expression}}}).apply(sample())
+                self.assertIn("t", found["marks"]["transform_failed"])
+
+
+class TestSparing(unittest.TestCase):
+    """What was to be hidden stays hidden when transforms fail."""
+
+    def spare(self, *operations, **fields) -> dict:
+        found, = transform(*operations, {
+            "rename": {"payload.ips.version": "traits.x"}}).apply(
+                sample(**fields))
+        self.assertIn("t", found["marks"]["transform_failed"])
+        return found
+
+    def test_what_was_to_be_masked_or_dropped_is_masked(self):
+        found = self.spare({"mask": ["payload.password"]},
+                           {"drop": ["payload.tags", "user_id"]})
+        self.assertEqual(("***", "***", "***", 7), (
+            found["payload"]["password"], found["payload"]["tags"],
+            found["user_id"], found["payload"]["size"]))
+        self.assertIs(True, found["marks"]["withheld"])
+
+    def test_what_was_to_be_kept_is_all_that_is_left(self):
+        found = self.spare({"keep": ["payload.ips"]})
+        self.assertEqual(({}, {}, ["ips"]), (
+            found["traits"], found["dimensions"], list(found["payload"])))
+
+    def test_what_was_to_be_moved_before_it_was_masked_is_masked(self):
+        found = self.spare({"rename": {"payload.password": "payload.pw"}},
+                           {"mask": ["payload.pw"]})
+        self.assertEqual("***", found["payload"]["password"])
+
+    def test_nothing_but_the_envelope_is_left_of_what_was_to_be_dropped(self):
+        given_event = sample()
+        found, = compiled(
+            definition({"set": {"traits.x": {"jmespath": "payload"}}}),
+            definition({"drop": True}, name="u", pattern={
+                "resource_id": ["nobody's"]})).apply(given_event)
+        self.assertEqual(({}, {}, {}), (
+            found["traits"], found["dimensions"], found["payload"]))
+        self.assertEqual(given_event["event_id"], found["event_id"])
+
+    def test_a_transform_for_other_types_takes_nothing(self):
+        found, = compiled(
+            definition({"set": {"traits.x": {"jmespath": "payload"}}}),
+            definition({"mask": ["payload.password"]}, name="u", pattern={
+                "event_type": ["other"]})).apply(sample())
+        self.assertEqual("pw", found["payload"]["password"])
+        self.assertNotIn("withheld", found["marks"])
+
+    def test_unless_the_type_may_have_become_one_that_it_wants(self):
+        found, = compiled(
+            definition({"set": {"event_type": "other"}}),
+            definition({"set": {"traits.x": {"jmespath": "payload"}}}),
+            definition({"mask": ["payload.password"]}, name="u", pattern={
+                "event_type": ["other"]})).apply(sample())
+        self.assertEqual("***", found["payload"]["password"])
+
+    def test_a_pattern_that_cannot_be_decided_is_a_failure(self):
+        """Too long an array must not be a way around a mask."""
+        found, = transform({"mask": ["payload.password"]}, pattern={
+            "payload": {"tags": ["y"]}}).apply(sample(payload={
+                "password": "pw", "tags": ["x"] * 10000}))
+        self.assertEqual("***", found["payload"]["password"])
+        self.assertIn("t", found["marks"]["transform_failed"])
+
+    @given(st.lists(st.sampled_from((
+        {"mask": ["payload.a"]}, {"mask": ["payload.b.c", "traits.e"]},
+        {"mask": ["payload.moved"]}, {"mask": ["payload.moved.c"]},
+        {"mask": ["dimensions.g"]}, {"mask": ["user_id", "payload.l.k"]},
+        {"drop": ["payload.b"]}, {"drop": ["traits", "user_id"]},
+        {"drop": ["payload.l.k"]}, {"keep": ["payload.b", "payload.moved"]},
+        {"keep": ["payload.l.k", "traits.e", "payload.a"]},
+        {"rename": {"payload.a": "payload.moved"}},
+        {"rename": {"payload.b": "payload.moved"}},
+        {"rename": {"payload.moved": "payload.a"}},
+        {"rename": {"traits.e": "payload.b.c"}},
+        {"rename": {"user_id": "dimensions.g"}},
+        {"rename": {"payload": "payload.moved"}},
+        {"rename": {"traits": "payload.moved"}},
+        {"set": {"traits.e": {"path": "payload.a"}}},
+        {"set": {"payload.moved": {"jmespath": "payload.b"}}},
+        {"set": {"payload.a": "x", "user_id": {"path": "payload.b.c"}}},
+        {"split": "payload.l"})), min_size=1, max_size=6),
+        st.data())
+    def test_nothing_shows_that_would_not_have_shown(self, several, data):
+        """However operations follow one another, and wherever one fails."""
+        given_event = event(
+            user_id="SECRET-1", traits={"e": "SECRET-2"},
+            dimensions={"g": "SECRET-3"}, payload={
+                "a": "SECRET-4", "b": {"c": "SECRET-5", "d": "SECRET-6"},
+                "l": [{"k": "SECRET-7", "m": "SECRET-8"}],
+                "two": [{"x": 1}, {"x": 2}]})
+        whole = transform(*several).apply(given_event)
+        at_all = "transform_failed" in whole[0]["marks"]
+        place = data.draw(st.integers(0, len(several)))
+        cut = data.draw(st.integers(0, len(several)))
+        failing = [*several[:place],
+                   {"set": {"traits.z": {"jmespath": "abs('x')"}}},
+                   *several[place:]]
+        found, = compiled(*(
+            definition(*part, name=str(number)) for number, part
+            in enumerate((failing[:cut], failing[cut:])) if part)
+        ).apply(given_event)
+        self.assertIn("transform_failed", found["marks"])
+        if at_all or not {"mask", "drop", "keep"}.intersection(
+                *map(set, [[name for one in several for name in one]])):
+            return
+        shown, would = json.dumps(found), json.dumps(whole)
+        for number in range(1, 9):
+            secret = f"SECRET-{number}"
+            if secret not in would:
+                self.assertNotIn(secret, shown)
+
+
+class TestBudget(unittest.TestCase):
+    """S11: an event costs what is known beforehand, whatever a tenant says."""
+
+    def test_copies_of_copies_fail(self):
+        doubling = [{"set": {f"payload.c{n}": {"jmespath": "payload"}}}
+                    for n in range(50)]
+        found, = transform(*doubling).apply(sample(payload={"a": "x" * 100}))
+        self.assertRegex(found["marks"]["transform_failed"]["t"], "copy more")
+        self.assertEqual({"a": "x" * 100}, found["payload"])
+
+    def test_parts_of_a_large_event_fail(self):
+        found, = transform({"split": "payload.p"}).apply(sample(payload={
+            "p": list(range(200)), "big": ["x" * 1000] * 200}))
+        self.assertRegex(found["marks"]["transform_failed"]["t"], "copy more")
+
+    def test_looking_again_and_again_at_a_long_array_fails(self):
+        paths = [f"payload.a.k{n}" for n in range(50)]
+        for operation in ({"mask": paths}, {"drop": paths}, {"keep": paths},
+                          {"rename": dict(zip(paths, [
+                              f"payload.r{n}" for n in range(50)],
+                              strict=True))},
+                          {"set": {f"payload.s{n}": {"path": path}
+                                   for n, path in enumerate(paths)}},
+                          {"set": {f"payload.s{n}": {
+                              "jmespath": "sum(payload.a)"}
+                              for n in range(20)}}):
+            with self.subTest(operation=list(operation)):
+                found, = transform(*[operation] * 20).apply(
+                    sample(payload={"a": list(range(20000))}))
+                self.assertIn("t", found["marks"]["transform_failed"])
+
+    def test_a_definition_has_at_most_64_kib(self):
+        large = {f"payload.k{n}": "x" * 1000 for n in range(50)}
+        with self.assertRaisesRegex(Rejected, "at most 65536"):
+            transform({"set": large}, {"set": large})
+        with self.assertRaisesRegex(Rejected, "at most 1024"):
+            transform({"set": {"payload.a": "x" * 1025}})
 
 
 class TestOrder(unittest.TestCase):
 
     def test_transforms_apply_by_position_and_then_by_age(self):
-        found, wrong = transforms.compile_all([
+        found = compiled(
             definition({"set": {"traits.x": "b"}}, name="b", position=200),
             definition({"set": {"traits.x": "a"}}, name="a"),
             definition({"set": {"traits.x": "c"}}, name="c", position=200),
-            definition({"drop": True}, name="off", enabled=False)])
-        self.assertEqual([], wrong)
+            definition({"drop": True}, name="off", enabled=False))
+        self.assertEqual((), found.broken)
         stored, = found.apply(sample())
         self.assertEqual("c", stored["traits"]["x"])
         self.assertEqual(["a", "b", "c"], stored["marks"]["transformed"])
 
-    def test_what_cannot_be_compiled_stops_no_other(self):
-        found, wrong = transforms.compile_all([
-            definition({"drop": ["timestamp"]}, name="bad"),
-            definition({"set": {"traits.x": 1}})])
-        self.assertEqual(1, len(wrong))
+    def test_an_event_tells_which_revision_it_was_changed_by(self):
+        found = transforms.compile_all([
+            (definition({"set": {"traits.x": 1}}, name="n" * 100), 17)])
+        stored, = found.apply(sample())
+        self.assertEqual(["n" * 64 + "@17"], stored["marks"]["transformed"])
+
+    def test_an_event_that_no_pattern_matches_is_the_one_that_was_given(self):
+        given_event = sample()
+        found, = transform({"drop": True}, pattern={"source": ["x"]}).apply(
+            given_event)
+        self.assertIs(given_event, found)
+
+    def test_what_cannot_be_compiled_lets_nothing_pass_that_it_may_want(self):
+        found = compiled(
+            definition({"drop": ["timestamp"]}, name="bad",
+                       pattern={"event_type": ["bad"]}),
+            definition({"set": {"traits.x": 1}}))
+        self.assertEqual(["bad"], [one.name for one in found.broken])
         self.assertEqual(1, found.apply(sample())[0]["traits"]["x"])
+        with self.assertRaises(Rejected) as caught:
+            found.apply(sample(event_type="bad"))
+        self.assertEqual("transform_broken", caught.exception.code)
+        for content in ({"name": "x"}, {"name": "x", "pattern": [1]},
+                        {"name": "x", "pattern": {"a": 1}, "operations": 1}):
+            with self.assertRaises(Rejected):
+                compiled(content).apply(sample())
 
     def test_types_that_no_transform_wants_are_told_without_an_event(self):
-        found, _ = transforms.compile_all([definition(
-            {"drop": True}, pattern={"event_type": [{"prefix": "a."}]})])
+        found = compiled(definition(
+            {"drop": True}, pattern={"event_type": [{"prefix": "a."}]}))
         self.assertTrue(found.wants("a.b"))
         self.assertFalse(found.wants("b.a"))
 
@@ -220,7 +440,7 @@ class TestProjection(unittest.TestCase):
     def test_an_evaluation_that_takes_too_many_steps_fails(self):
         wide = event(payload={"a": [{"b": 1}] * 10000})
         with self.assertRaisesRegex(Failed, "more than 5000 steps"):
-            Projection("payload.a[*].b", "w").value(wide)
+            Projection("payload.a[*].b", "w").value(wide, Allowance())
 
     @given(st.text(alphabet="abp.[]*|@{}:,`'\"?=&()!<> 0", max_size=60))
     def test_any_text_is_refused_or_evaluates_within_its_budget(self, text):
@@ -230,6 +450,6 @@ class TestProjection(unittest.TestCase):
         except Rejected:
             return
         try:
-            made.value(sample())
+            made.value(sample(), Allowance())
         except Failed:
             pass
