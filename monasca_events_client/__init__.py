@@ -10,4 +10,23 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The Python client of the API."""
+"""The Python client of the API.
+
+::
+
+    from keystoneauth1 import loading
+    from monasca_events_client import Client
+
+    client = Client(session)
+    for event in client.events.list(event_type="prefix:compute.", limit=10):
+        print(event["timestamp"], event["event_type"])
+
+It needs keystoneauth1 and nothing of the rest of Monasca Events. The plug-in
+of ``openstack`` is in :mod:`monasca_events_client.cli`.
+"""
+
+from monasca_events_client.client import Client
+from monasca_events_client.errors import ClientError
+from monasca_events_client.transport import Retries
+
+__all__ = ("Client", "ClientError", "Retries")

@@ -195,4 +195,4 @@ class PagesTest(unittest.TestCase):
         block = text[text.index("[extras]"):text.index("[entry_points]")]
         names = set(re.findall(r"^(\w+) =", block, re.MULTILINE))
         # Of what is to come there is nothing to say yet.
-        self.assertEqual([], unmentioned(names - {"engine", "client"}))
+        self.assertEqual([], unmentioned(names - {"engine"}))
