@@ -107,6 +107,7 @@ KINDS: dict[str, tuple[dict, tuple[str, ...]]] = {
                             "items": _STEP},
                   "ordered": {"type": "boolean"},
                   "strict": {"type": "boolean"},
+                  "quiet": {"type": "boolean"},
                   "within": _SECONDS, "unless": _PATTERN},
                  ("steps", "within")),
     "absence": ({"start": _PATTERN, "expect": _PATTERN, "within": _SECONDS,
@@ -263,8 +264,9 @@ def _sequence(content: Mapping, paths: tuple[Path, ...]) -> _Compiled:
     within = float(content["within"])
     ordered = content.get("ordered", True)
     strict = content.get("strict", False)
+    quiet = content.get("quiet", False)
     return patterns, groups, lambda: Steps(
-        steps, within, ordered=ordered, strict=strict)
+        steps, within, ordered=ordered, strict=strict, absence=quiet)
 
 
 def _absence(content: Mapping, paths: tuple[Path, ...]) -> _Compiled:

@@ -50,7 +50,8 @@ NAMESPACES = ("monasca_events.bus", "monasca_events.store",
 
 #: Commands that a person types, rather than a supervisor.
 TYPED = ("monasca-events-alarms", "monasca-events-dead-letters",
-         "monasca-events-generate", "monasca-events-measures",
+         "monasca-events-generate", "monasca-events-learn",
+         "monasca-events-measures",
          "monasca-events-standalone")
 
 

@@ -72,7 +72,7 @@ class RulesPageTest(unittest.TestCase):
 
     def test_every_word_of_the_language_is_there(self):
         for name in (*definition.KINDS, *definition.COMMON, "strict",
-                     "ordered", "unless", *window.AGGREGATES,
+                     "quiet", "ordered", "unless", *window.AGGREGATES,
                      *comparison.OPERATORS, *templates.TEMPLATES):
             if name in ("description", "severity", "enabled", "dry_run",
                         "mute", "rate_limit"):

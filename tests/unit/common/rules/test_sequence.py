@@ -111,6 +111,13 @@ class TestSequence(unittest.TestCase):
         self.assertEqual(("missed", "c came before b"),
                          (found.outcome, found.reason))
 
+    def test_a_quiet_one_tells_only_of_what_was_missed(self):
+        steps = sequence("a", "b", "c", quiet=True)
+        self.assertEqual([], outcomes(steps, [
+            event("a", 0), event("b", 10), event("c", 20)], 1000))
+        self.assertEqual([("missed", 60), ("recovered", 70)], outcomes(
+            steps, [event("a", 0), event("b", 10), event("c", 70)]))
+
     def test_without_order_the_steps_come_as_they_like(self):
         self.assertEqual([("fired", 20)], outcomes(
             sequence("a", "b", "c", ordered=False),
