@@ -229,7 +229,7 @@ class Engine(Handler):
                 hits = index.find(delivery.key, headers["event_type"],
                                   delivery.value)
                 if hits is not None and hits[0] is None:
-                    hits = decode(delivery.value, hits[1]), hits[1]
+                    hits = decode(delivery, hits[1]), hits[1]
             except (ValueError, KeyError) as error:
                 rejected.append(Rejected(
                     place, "invalid_record", f"the record is not an event "
@@ -327,7 +327,7 @@ class Engine(Handler):
                 event, wanted = hits
                 wanted = [pair for pair in wanted if pair[0].is_ordered]
                 if event is None:
-                    event = decode(delivery.value, wanted)
+                    event = decode(delivery, wanted)
                 asked.append((event, grouping.requests(event, wanted),
                               delivery.partition))
             work.seen.append({"event_id": event_id, "at": now,

@@ -21,6 +21,9 @@ never decoded. A bucket is built whole by the index and never edited.
 import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
+import functools
+import itertools
+from typing import NamedTuple
 
 import orjson
 
@@ -46,6 +49,11 @@ HEAD, TRAITS, DIMENSIONS = range(3)
 
 _PARTS = {(): HEAD, ("traits",): TRAITS, ("dimensions",): DIMENSIONS}
 
+#: Field → bytes that stand at least before it; none has fewer than two.
+EARLIEST = dict(zip(events.FIELDS, itertools.accumulate(
+    (len(f',"{name}":""') for name in events.FIELDS), initial=0),
+    strict=False))
+
 _BACKSLASH = 0x5c
 
 
@@ -55,19 +63,42 @@ class Entry:
 
     :ivar holds: what is left to be asked when the anchor's value was met;
         None where the anchor says all
-    :ivar pair: what a hit by this entry alone says
+    :ivar hits: what is found where only this entry is
     """
 
     rule: Rule
     slot: str
     pattern: Pattern
     holds: Callable | None
-    pair: tuple
+    hits: tuple
 
 
 #: What an event meets: its decoded form, or None where it was not needed, and
 #: for each rule that wants it the slots whose patterns it matches.
 Hits = tuple[Mapping | None, Sequence[tuple[Rule, Sequence[str]]]]
+
+
+
+class Only(NamedTuple):
+    """The usual bucket: one value, read from the bytes, says who may want
+    an event.
+
+    With many tenants each object is a miss of the processor's cache, so that
+    it is as few as can be, and the index unpacks them.
+
+    :ivar token: the key that stands before the value
+    :ivar start: where it can stand at the earliest
+    :ivar fence: what it must not stand behind, to be the one that is meant
+    :ivar table: raw value → hits, or the entries that ask for more
+    :ivar bucket: answers where this cannot
+    """
+
+    token: bytes
+    start: int
+    fence: bytes
+    table: Mapping[bytes, "Hits | list[Entry]"]
+    bucket: "Bucket"
+
 
 #: One condition of which every match fulfils at least one.
 _Cover = list[tuple[tuple[str, ...], tuple]]
@@ -93,8 +124,9 @@ class Anchor:
     def is_unambiguous(self) -> bool:
         """Return whether the first key of that name in the bytes is the
         field, or the field is not there."""
-        return self.part == HEAD or (
-            self.part == TRAITS and self.segments[-1] not in events.FIELDS)
+        if self.part == HEAD:
+            return self.segments[0] in events.FIELDS
+        return self.part == TRAITS and self.segments[-1] not in events.FIELDS
 
     def read_from_bytes(self) -> bool:
         """Look into the bytes from now on, where that is possible."""
@@ -102,18 +134,30 @@ class Anchor:
             return False
         self.part = _PARTS[self.segments[:-1]]
         self.token = orjson.dumps(self.segments[-1]) + b':"'
-        self.table = {orjson.dumps(value)[1:-1]: entries
+        self.table = {_raw(value): entries
                       for value, entries in self.table.items()}
         return True
+
+
+@functools.lru_cache(maxsize=10_000)
+def _raw(value: str) -> bytes:
+    """Return a string as it stands between quotes in the bytes.
+
+    Tenants ask for the same hosts and states: one object for all of them
+    stays in the processor's cache.
+    """
+    return orjson.dumps(value)[1:-1]
 
 
 class Bucket:
     """The entries that may want events of one type of one tenant.
 
     Each of them still asks for something beside the type.
+
+    :ivar only: what answers nearly always, where there is such a thing
     """
 
-    __slots__ = ("_only", "_shallow", "_last", "_deep", "_rest")
+    __slots__ = ("only", "_shallow", "_last", "_deep", "_rest")
 
     def __init__(self, wanted: Sequence[tuple[Rule, str, Pattern]]) -> None:
         anchors: dict[tuple[str, ...], Anchor] = {}
@@ -134,36 +178,25 @@ class Bucket:
              else self._deep).append(anchor)
         self._shallow = tuple(shallow)
         self._last = max((one.part for one in shallow), default=HEAD)
-        # The usual case in as few objects as can be: with many tenants each
-        # one is a miss of the processor's cache.
-        self._only = None
+        self.only = None
         if len(shallow) == 1 and not self._deep and not self._rest \
                 and shallow[0].is_unambiguous:
             anchor, = shallow
-            self._only = anchor.token, anchor.part, {
-                raw: (None, entries[0].pair)
-                if len(entries) == 1 and entries[0].holds is None
-                else entries for raw, entries in anchor.table.items()}
+            is_head = anchor.part == HEAD
+            self.only = Only(
+                anchor.token,
+                EARLIEST[anchor.segments[0]],
+                _TRAITS if is_head else _DIMENSIONS, {
+                    raw: entries[0].hits
+                    if len(entries) == 1 and entries[0].holds is None
+                    else entries for raw, entries in anchor.table.items()},
+                self)
 
     def find(self, value: bytes) -> Hits | None:
         """Return what the event's bytes meet, None for nothing.
 
         :raises ValueError: they are not JSON
         """
-        if self._only is not None:
-            token, part, table = self._only
-            at = value.find(token)
-            if at < 0:
-                return None
-            start = at + len(token)
-            raw = value[start:value.find(b'"', start)]
-            found = table.get(raw)
-            if found is None:
-                if raw[-1:] != b"\\":
-                    return None
-            elif type(found) is tuple:
-                # Only now is it worth knowing whether this was the field.
-                return found if _is_within(value, at, part) else None
         found = self._peek(value) if self._shallow else ()
         if not found and not self._deep and not self._rest:
             return None
@@ -199,15 +232,6 @@ class Bucket:
             if entries:
                 found = [*found, *entries] if found else entries
         return found
-
-
-def _is_within(value: bytes, at: int, part: int) -> bool:
-    """Return whether a place in canonical bytes lies in the head or among
-    the traits."""
-    if part == HEAD:
-        return value.find(_TRAITS, 0, at) < 0
-    return value.find(_TRAITS, 0, at) >= 0 \
-        and value.find(_DIMENSIONS, 0, at) < 0
 
 
 class Answered:
@@ -258,7 +282,7 @@ def _entry(wanted: tuple[Rule, str, Pattern], cover: _Cover | None) -> Entry:
             and Anchor.is_shallow(*cover[0]) \
             and not pattern.root.asks_beyond(("event_type",), cover[0][0]):
         holds = None
-    return Entry(rule, slot, pattern, holds, ((rule, (slot,)),))
+    return Entry(rule, slot, pattern, holds, (None, ((rule, (slot,)),)))
 
 
 def _verify(event: Mapping, candidates: Sequence[Entry]) -> Hits | None:

@@ -25,6 +25,7 @@ import orjson
 
 from monasca_events_common import event as events
 from monasca_events_common.errors import Rejected
+from monasca_events_common.rules import match
 from monasca_events_common.rules import threshold
 from monasca_events_common.rules.comparison import Comparison
 from monasca_events_common.rules.comparison import OPERATORS
@@ -32,7 +33,6 @@ from monasca_events_common.rules.duration import Duration
 from monasca_events_common.rules.duration import END
 from monasca_events_common.rules.duration import START
 from monasca_events_common.rules.firing import OUTCOMES
-from monasca_events_common.rules.match import Match
 from monasca_events_common.rules.paths import Path
 from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.rules.sequence import Steps
@@ -201,7 +201,7 @@ def _one(content: Mapping, paths: tuple[Path, ...],
 
 
 def _match(content: Mapping, paths: tuple[Path, ...]) -> _Compiled:
-    return _one(content, paths, Match)
+    return _one(content, paths, match.make)
 
 
 def _threshold(content: Mapping, paths: tuple[Path, ...]) -> _Compiled:

@@ -26,10 +26,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
+from monasca_events_common.bus import Delivery
+from monasca_events_common.bus import Record
 from monasca_events_common.rules.bucket import Answered
 from monasca_events_common.rules.bucket import Bucket
 from monasca_events_common.rules.bucket import bucket_of
+from monasca_events_common.rules.bucket import EARLIEST
 from monasca_events_common.rules.bucket import Hits
+from monasca_events_common.rules.bucket import Only
 from monasca_events_common.rules.pattern import Leaf
 from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.rules.trigger import Rule
@@ -43,33 +47,46 @@ _UNKNOWN = object()
 # Stands for every tenant that has no rules of its own.
 _OTHERS = b""
 
+# What answers for the events of one type of one tenant.
+_Answers = Only | Bucket | Answered | None
+
 # Where the parts of canonical bytes begin that need not be decoded; a string
 # before them cannot hold this, for its quotes are escaped.
-_RECEIVED = b',"received_at":'
 _TRAITS = b',"traits":{'
-_DERIVED = b',"source":"engine",'
+_SOURCE = b',"source":'
+_ENGINE = b'"engine",'
 
 
-def decode(value: bytes, rules: Iterable[tuple[Rule, Sequence[str]]]) -> dict:
+def decode(record: Record | Delivery,
+           rules: Iterable[tuple[Rule, Sequence[str]]]) -> dict:
     """Return as much of an event, decoded, as these rules look at.
 
-    The fields before its traits alone cost a third of all, the first four of
-    them a tenth.
+    The fields before its traits alone cost a third of all. The first four are
+    in the key and the headers as well and cost a tenth.
 
-    :param value: canonical bytes
-    :raises ValueError: they are not
+    :param record: of canonical bytes
+    :raises ValueError: they are not canonical
+    :raises KeyError: it lacks a header
     """
-    end = _RECEIVED
+    value = record.value
+    at = value.find(_SOURCE, EARLIEST["source"])
+    if at < 0 or value.startswith(_ENGINE, at + len(_SOURCE)):
+        # What a rule of ours made says in its marks what led to it.
+        return orjson.loads(value)
+    needs_head = False
     for rule, _ in rules:
         if rule.needs_all:
             return orjson.loads(value)
         if rule.needs_head or rule.is_ordered:
-            end = _TRAITS
-    at = value.find(end)
-    if at < 0 or _DERIVED in value[:value.find(_TRAITS)]:
-        # What a rule of ours made says in its marks what led to it.
-        return orjson.loads(value)
-    return orjson.loads(value[:at] + b"}")
+            needs_head = True
+    if needs_head:
+        end = value.find(_TRAITS, at)
+        return orjson.loads(value[:end] + b"}" if end >= 0 else value)
+    headers = record.headers
+    return {"event_id": headers["event_id"].decode(),
+            "project_id": record.key.decode(),
+            "event_type": headers["event_type"].decode(),
+            "timestamp": headers["timestamp"].decode()}
 
 
 class TenantIndex:
@@ -121,7 +138,7 @@ class Index:
             self._tenants[key] = (known if known and known.rules == both
                                   else TenantIndex(both))
         # Event type → key → bucket: of a few types most hold for everyone.
-        self._buckets: dict[bytes, dict[bytes, Bucket | Answered | None]] = {}
+        self._buckets: dict[bytes, dict[bytes, _Answers]] = {}
         if same:
             self._take_over(previous)
 
@@ -147,10 +164,26 @@ class Index:
         if bucket is _UNKNOWN:
             bucket = self._bucket(key if key in self._tenants else _OTHERS,
                                   event_type)
-        return None if bucket is None else bucket.find(value)
+        if bucket is None:
+            return None
+        if type(bucket) is not Only:
+            return bucket.find(value)
+        # Spelt out: most decisions are made here.
+        token, start, fence, table, whole = bucket
+        at = value.find(token, start)
+        if at < 0:
+            return None
+        begin = at + len(token)
+        raw = value[begin:value.find(b'"', begin)]
+        found = table.get(raw)
+        if type(found) is tuple:
+            # Only now is it worth knowing whether this was the field.
+            return found if value.find(fence, start, at) < 0 else None
+        if found is None and raw[-1:] != b"\\":
+            return None
+        return whole.find(value)
 
-    def _bucket(self, key: bytes, event_type: bytes
-                ) -> Bucket | Answered | None:
+    def _bucket(self, key: bytes, event_type: bytes) -> _Answers:
         buckets = self._buckets.setdefault(event_type, {})
         bucket = buckets.get(key, _UNKNOWN)
         if bucket is not _UNKNOWN:
@@ -162,6 +195,8 @@ class Index:
             tenant.types.clear()
         tenant.types.append(event_type)
         bucket = tenant.bucket(event_type.decode(errors="replace"))
+        if type(bucket) is Bucket and bucket.only:
+            bucket = bucket.only
         self._buckets.setdefault(event_type, {})[key] = bucket
         return bucket
 

@@ -26,6 +26,8 @@ class Match(Trigger):
     Looks at no more of an event than its ids, its type and its time.
     """
 
+    __slots__ = ()
+
     is_ordered = False
     needs_all = False
     needs_head = False
@@ -36,3 +38,11 @@ class Match(Trigger):
         return (Finding(FIRED, seconds(event["timestamp"]),
                         (event["event_id"],), event["event_type"], None,
                         None, None, event),)
+
+
+_MATCH = Match()
+
+
+def make() -> Match:
+    """Return the only one there is, which serves all rules and groups."""
+    return _MATCH

@@ -108,7 +108,7 @@ def ours(sent: list[dict], made: list[dict], rounds: int
                 if hits is not None:
                     body, wanted = hits
                     if body is None:
-                        body = decode(record.value, wanted)
+                        body = decode(record, wanted)
                     for rule, slots in wanted:
                         found.extend(triggers[rule].observe(body, slots))
             fired += len(found)

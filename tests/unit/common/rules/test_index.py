@@ -20,6 +20,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 import orjson
 
+from monasca_events_common.event import record as record_of
 from monasca_events_common.rules import index as indices
 from monasca_events_common.rules.index import Index
 from monasca_events_common.rules.match import Match
@@ -189,17 +190,31 @@ class TestIndex(unittest.TestCase):
                          {one.id: set(slots) for one, slots in hits})
 
     def test_no_more_is_decoded_than_is_looked_at(self):
-        event = samples.event("a")
-        value = orjson.dumps(event)
-        whole = rule(1, None, {"event_type": ["a"]})
+        event = samples.event("größe")
+        whole = rule(1, None, {"event_type": ["größe"]})
         head = dataclasses.replace(whole, needs_all=False)
         front = dataclasses.replace(head, needs_head=False)
-        for wanted, last in (([whole, head], "marks"),
-                             ([head, front], "global_request_id"),
-                             ([front], "timestamp")):
-            found = indices.decode(value, [(one, ()) for one in wanted])
+        for source, wanted, last in (
+                ("api", [whole, head], "marks"),
+                ("api", [head, front], "global_request_id"),
+                ("api", [front], "timestamp"),
+                (None, [front], "timestamp"),
+                # What led to it is said in its marks.
+                ("engine", [front], "marks")):
+            event["source"] = source
+            found = indices.decode(record_of(event),
+                                   [(one, ()) for one in wanted])
             self.assertEqual(last, list(found)[-1])
             self.assertEqual({name: event[name] for name in found}, found)
+
+    def test_what_is_no_event_cannot_be_decoded(self):
+        front = dataclasses.replace(
+            rule(1, None, {"event_type": ["a"]}), needs_all=False,
+            needs_head=False)
+        record = record_of(samples.event("a"))
+        for value in (b"no json", record.value[:40], b""):
+            with self.assertRaises(ValueError):
+                indices.decode(record._replace(value=value), [(front, ())])
 
     def test_the_field_itself_is_read_and_not_one_of_that_name_elsewhere(self):
         index = Index(build([
