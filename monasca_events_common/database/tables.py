@@ -25,9 +25,12 @@ META = sa.MetaData(naming_convention={
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s"})
 
-# Names are compared by their bytes everywhere, as SQLite does.
-_KIND = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin",
-         "mysql_engine": "InnoDB"}
+# Names are compared by their bytes everywhere, as SQLite does. SQLAlchemy
+# takes each of the two spellings for the URLs that begin so.
+_KIND = {f"{name}_{what}": value for name in ("mysql", "mariadb")
+         for what, value in (("charset", "utf8mb4"),
+                             ("collate", "utf8mb4_bin"),
+                             ("engine", "InnoDB"))}
 
 #: JSON of up to 16 MiB; MySQL's TEXT ends at 64 KiB.
 Json = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
