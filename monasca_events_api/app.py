@@ -40,6 +40,7 @@ from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog.jobs import Jobs
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
+from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.store import Store
 
@@ -59,6 +60,7 @@ def utc_now() -> datetime.datetime:
 
 def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
              identity: Identity, database: Database, secrets: Secrets,
+             dead_letters: DeadLetters,
              clock: Callable[[], datetime.datetime] = utc_now) -> Application:
     """Return the application.
 
@@ -71,7 +73,7 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
         conf=conf, bus=bus, store=store, identity=identity,
         database=database, catalog=Catalog(database), secrets=secrets,
         history=History(database), jobs=Jobs(database),
-        clock=clock, policy=policies.Policy(conf),
+        dead_letters=dead_letters, clock=clock, policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.
     logging.getLogger("pecan").setLevel(logging.CRITICAL)

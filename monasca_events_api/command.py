@@ -33,6 +33,7 @@ from monasca_events_common import bus as buses
 from monasca_events_common import config
 from monasca_events_common import daemon
 from monasca_events_common import database as databases
+from monasca_events_common import deadletters
 from monasca_events_common import store as stores
 from monasca_events_common.catalog import secrets
 from monasca_events_common.errors import Misconfigured
@@ -85,8 +86,10 @@ def maker(sock: socket.socket, identity: identities.Identity):
         store = stores.get_store(conf)
         database = databases.get_database(conf, patient=True,
                                           silence=app.SILENCE)
+        letters = deadletters.get_dead_letters(conf)
         application = app.make_app(conf, bus, store, identity, database,
-                                   secrets.get_secrets(conf, make=True))
+                                   secrets.get_secrets(conf, make=True),
+                                   letters)
 
         def loop(stop: threading.Event) -> None:
             try:
@@ -95,6 +98,7 @@ def maker(sock: socket.socket, identity: identities.Identity):
                 bus.close()
                 store.close()
                 database.close()
+                letters.close()
         return loop
     return make
 

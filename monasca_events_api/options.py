@@ -19,6 +19,7 @@ the command and for the sample file.
 from oslo_config import cfg
 
 from monasca_events_common import database
+from monasca_events_common import deadletters
 from monasca_events_common.catalog import methods
 from monasca_events_common.catalog import secrets
 from monasca_events_common.catalog import targets
@@ -58,6 +59,12 @@ API_OPTS = [
                     "whole. Store drivers make names from project ids, so "
                     "that anything beyond letters, digits, '-' and '_' is "
                     "unwise."),
+    cfg.ListOpt("replay_stages", default=["persister"], mutable=True,
+                help="Stages whose dead letters can be replayed through this "
+                     "API. Those of agent and poster go into the spool of "
+                     "the machine on which they are replayed; name them only "
+                     "where the agent runs beside the API with the same "
+                     "configuration file."),
 ]
 
 LIMITS_OPTS = [
@@ -124,8 +131,10 @@ OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
            ("rules", RULES_OPTS))
 
 #: Those of the kernel that it registers too.
-KERNEL = ((database.GROUP, database.OPTS), (secrets.GROUP, secrets.OPTS),
-          (targets.GROUP, targets.OPTS), (methods.GROUP, methods.OPTS))
+KERNEL = ((database.GROUP, database.OPTS),
+          (deadletters.GROUP, deadletters.OPTS),
+          (secrets.GROUP, secrets.OPTS), (targets.GROUP, targets.OPTS),
+          (methods.GROUP, methods.OPTS))
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -26,6 +26,7 @@ from monasca_events_api.command import PROG
 from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
+from monasca_events_common import deadletters
 from monasca_events_common import store
 from monasca_events_common.catalog import secrets
 
@@ -46,7 +47,8 @@ def make_application():
                         identity.get_identity(conf),
                         database.get_database(conf, patient=True,
                                               silence=app.SILENCE),
-                        secrets.get_secrets(conf, make=True))
+                        secrets.get_secrets(conf, make=True),
+                        deadletters.get_dead_letters(conf))
 
 
 # Made on import: uwsgi and mod_wsgi look for it among the module's own names

@@ -14,8 +14,8 @@
 
 A stage puts here what it can neither pass on nor refuse to a sender any more:
 raw bytes, stage, reason and position. An operator lists, shows, replays and
-purges them with ``monasca-events-dead-letters``. The table lives in an SQL
-database (SQLAlchemy), a file by default.
+purges them with ``monasca-events-dead-letters`` or through the API. The table
+lives in an SQL database (SQLAlchemy), a file by default.
 """
 
 from collections.abc import Sequence
@@ -64,6 +64,8 @@ _LETTERS = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     # A number that was purged must not come back as another letter.
     sqlite_autoincrement=True, mysql_charset="utf8mb4")
+_BRIEF = (*(one for one in _LETTERS.c if one.name != "raw"),
+          sa.literal(b"", _BLOB).label("raw"))
 _BREAKERS = sa.Table(
     "breakers", _META,
     sa.Column("stage", sa.String(32), primary_key=True),
@@ -172,12 +174,14 @@ class DeadLetters:
 
     def list(self, *, stage: str | None = None, project_id: str | None = None,
              code: str | None = None, after: int = 0,
-             limit: int = 100) -> list[DeadLetter]:
+             limit: int = 100, whole: bool = True) -> list[DeadLetter]:
         """Return letters by id, oldest first.
 
         :param after: only those with a greater id, for paging
+        :param whole: false leaves ``raw`` empty, which may be large
         """
-        query = sa.select(_LETTERS).where(_LETTERS.c.id > after)
+        query = sa.select(*_LETTERS.c if whole else _BRIEF).where(
+            _LETTERS.c.id > after)
         for column, value in (("stage", stage), ("project_id", project_id),
                               ("code", code)):
             if value is not None:
@@ -246,6 +250,17 @@ def _storable(text: str, length: int) -> str:
     """Return text that a database takes: a sender's id or a file's name may
     hold halves of a surrogate pair, which UTF-8 cannot say."""
     return text.encode(errors="backslashreplace").decode()[:length]
+
+
+def plain(letter: DeadLetter) -> dict:
+    """Return the letter as JSON can hold it; odd bytes are escaped."""
+    return {"id": letter.id, "stage": letter.stage,
+            "project_id": letter.project_id, "code": letter.code,
+            "reason": letter.reason, "error": letter.error,
+            "position": letter.position, "first_at": letter.first_at,
+            "last_at": letter.last_at, "attempts": letter.attempts,
+            "headers": letter.headers,
+            "raw": letter.raw.decode(errors="backslashreplace")}
 
 
 def _letter(row) -> DeadLetter:

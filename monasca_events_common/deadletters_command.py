@@ -15,6 +15,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import json
 import os
 import shutil
@@ -25,16 +26,13 @@ from oslo_config import cfg
 
 from monasca_events_common import config
 from monasca_events_common import deadletters_arguments as arguments
-from monasca_events_common import plugins
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.deadletters import get_dead_letters
+from monasca_events_common.deadletters import plain
 from monasca_events_common.errors import EventsError
 from monasca_events_common.errors import Unavailable
-
-#: Namespace of what replays a stage's letters: a class taking the
-#: configuration, with ``replay(letter)`` and ``close()``.
-NAMESPACE = "monasca_events.replayers"
+from monasca_events_common.replayers import Replayers
 
 _PAGE = 500
 
@@ -90,7 +88,7 @@ def _list(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
             more = True
             break
         shown += 1
-        print(json.dumps(_plain(one)) if given.json else _brief(one, width))
+        print(json.dumps(plain(one)) if given.json else _brief(one, width))
     if more or not given.json:
         # What was asked for goes first, also where both go to one terminal.
         sys.stdout.flush()
@@ -116,19 +114,8 @@ def _brief(letter: DeadLetter, width: int | None) -> str:
 
 def _show(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
     for number in given.ids:
-        print(json.dumps(_plain(letters.get(number)), indent=2))
+        print(json.dumps(plain(letters.get(number)), indent=2))
     return 0
-
-
-def _plain(letter: DeadLetter) -> dict:
-    """Return the letter as JSON can hold it; odd bytes are escaped."""
-    return {"id": letter.id, "stage": letter.stage,
-            "project_id": letter.project_id, "code": letter.code,
-            "reason": letter.reason, "error": letter.error,
-            "position": letter.position, "first_at": letter.first_at,
-            "last_at": letter.last_at, "attempts": letter.attempts,
-            "headers": letter.headers,
-            "raw": letter.raw.decode(errors="backslashreplace")}
 
 
 def _safe(text: str) -> str:
@@ -138,13 +125,12 @@ def _safe(text: str) -> str:
 
 
 def _replay(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
-    replayers: dict[str, object] = {}
     done = failed = 0
     ids = _chosen(given, letters)
-    try:
+    with contextlib.closing(Replayers(conf, letters)) as replayers:
         for number in ids:
             try:
-                _replay_one(letters.get(number), conf, replayers)
+                replayers.replay(number)
             except EventsError as error:
                 failed += 1
                 _complain(f"{number}: {error}")
@@ -152,25 +138,12 @@ def _replay(given, conf: cfg.ConfigOpts, letters: DeadLetters) -> int:
                     # The next would wait as long and fail alike.
                     break
                 continue
-            # Forget it after it was handed on: a crash between the two
-            # replays it twice, which ids make harmless.
-            letters.remove([number])
             done += 1
             _progress(done + failed, len(ids))
-    finally:
-        for one in replayers.values():
-            one.close()
     rest = len(ids) - done - failed
     print(f"{done} replayed, {failed} failed"
           + (f", {rest} not tried" if rest else ""))
     return 1 if failed else 0
-
-
-def _replay_one(letter: DeadLetter, conf: cfg.ConfigOpts,
-                replayers: dict) -> None:
-    if letter.stage not in replayers:
-        replayers[letter.stage] = plugins.load(NAMESPACE, letter.stage)(conf)
-    replayers[letter.stage].replay(letter)
 
 
 def _progress(done: int, total: int) -> None:

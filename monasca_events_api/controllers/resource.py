@@ -37,6 +37,7 @@ from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog.jobs import Jobs
 from monasca_events_common.catalog.secrets import Secrets
 from monasca_events_common.database import Database
+from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import NotFound
 
 
@@ -53,6 +54,7 @@ class Parts:
     secrets: Secrets
     history: History
     jobs: Jobs
+    dead_letters: DeadLetters
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern

@@ -14,6 +14,7 @@
 
 import pecan
 
+from monasca_events_api.controllers import dead_letters
 from monasca_events_api.controllers import events
 from monasca_events_api.controllers import firings
 from monasca_events_api.controllers import notification_methods as methods
@@ -38,8 +39,10 @@ class VersionController:
         self.triggers = triggers.TriggersController(parts)
         self.transforms = transforms.TransformsController(parts)
         self.firings = firings.FiringsController(parts)
-        # The hyphen keeps it from being an attribute's usual name.
+        # The hyphen keeps them from being attributes' usual names.
         setattr(self, catalog.METHODS, methods.MethodsController(parts))
+        setattr(self, "dead-letters",
+                dead_letters.DeadLettersController(parts))
 
     @resource.reads(index)
     def show(self, req, resp):

@@ -24,6 +24,7 @@ from oslo_config import cfg
 from oslo_context import context as oslo_context
 from oslo_policy import policy
 
+from monasca_events_api.policies import dead_letters
 from monasca_events_api.policies import events
 from monasca_events_api.policies import firings
 from monasca_events_api.policies import notification_methods
@@ -37,7 +38,7 @@ def list_rules() -> list[policy.RuleDefault]:
     """Return every rule, for the enforcer and for oslopolicy-*-generator."""
     return list(itertools.chain(events.RULES, triggers.RULES,
                                 notification_methods.RULES, firings.RULES,
-                                transforms.RULES))
+                                transforms.RULES, dead_letters.RULES))
 
 
 class _Enforcer(policy.Enforcer):

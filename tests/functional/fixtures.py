@@ -12,7 +12,12 @@
 
 """gabbi's fixtures: one embedded service for each YAML file."""
 
+import unittest
+import uuid
+
 from gabbi import fixture
+
+from monasca_events_common.deadletters import DeadLetter
 
 from tests.functional import service
 
@@ -37,3 +42,26 @@ class Embedded(fixture.GabbiFixture):
     def stop_fixture(self):
         if not service.is_live():
             _RUNNING.pop().close()
+
+
+def letter(**others) -> DeadLetter:
+    """Return a dead letter of its own."""
+    return DeadLetter(**{
+        "stage": "persister", "code": "forged_record", "error": "Rejected",
+        "reason": "the record's body is not the event of its headers",
+        "position": f"monevents/0/{uuid.uuid4()}", "raw": b"\xff\x00{}",
+        "project_id": service.PROJECT, **others})
+
+
+class Letters(Embedded):
+    """Starts a service that has three dead letters."""
+
+    def start_fixture(self):
+        if service.is_live():
+            raise unittest.SkipTest("a live service has letters of its own")
+        super().start_fixture()
+        _RUNNING[-1].parts.dead_letters.put([
+            letter(), letter(stage="agent", code="not_json", project_id=None,
+                             position="notification/0", raw=b"{"),
+            letter(project_id=service.FOREIGN, raw=b"x" * 1000)],
+            "2026-11-25T12:00:00.000000Z")

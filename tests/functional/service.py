@@ -35,6 +35,7 @@ from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
 from monasca_events_common import event
+from monasca_events_common import deadletters
 from monasca_events_common import store
 from monasca_events_common.catalog import secrets
 from monasca_events_persister.writer import Writer
@@ -116,6 +117,7 @@ class Parts:
     folder: str
 
 
+    dead_letters: deadletters.DeadLetters
 class Service:
     """The API with everything behind it, in a directory of its own.
 
@@ -163,6 +165,7 @@ def make_conf(folder: str, **overrides):
 
     :param overrides: group__option=value
     """
+        self.parts.dead_letters.close()
     path = os.path.join(folder, "test.conf")
     groups: dict[str, dict] = {
         "sqlite_bus": {"path": f"{folder}/bus.db"},
@@ -178,6 +181,7 @@ def make_conf(folder: str, **overrides):
         for group, values in groups.items():
             file.write(f"[{group}]\n")
             for option, value in values.items():
+        "dead_letters": {"connection": f"sqlite:///{folder}/dead.db"},
                 file.write(f"{option} = {value}\n")
     return config.load(["--config-file", path], "test",
                        [*options.OPTIONS, *options.KERNEL])
@@ -189,14 +193,16 @@ def make_parts(folder: str, **overrides) -> Parts:
     local.write(f"{folder}/tokens.json", list(ACCOUNTS.values()))
     return Parts(conf, bus.get_bus(conf), store.get_store(conf),
                  identity.get_identity(conf), database.get_database(conf),
-                 secrets.get_secrets(conf, make=True), folder)
+                 secrets.get_secrets(conf, make=True),
+                 deadletters.get_dead_letters(conf), folder)
 
 
 def make_application(parts: Parts, **others):
     """Return the application of parts, some of them replaced by others."""
     return app.make_app(parts.conf, **{
         **{name: getattr(parts, name) for name in (
-            "bus", "store", "identity", "database", "secrets")}, **others})
+            "bus", "store", "identity", "database", "secrets",
+            "dead_letters")}, **others})
 
 
 def value(name: str) -> str:
