@@ -10,15 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The agent: its parts put together, and its threads.
+"""The agent: its parts put together, its two processes and their threads.
 
-Each source has one thread, the poster one. On stop the sources end first, so
-that what they took is spooled and acknowledged; then the poster, which leaves
-the rest in the spool. When one thread dies of a bug the whole process does,
-and its supervisor starts another from what is on the disk.
+The collector has a thread for each source, the sender one for the poster;
+what is between them is the spool on the disk, so that neither keeps the other
+from working or starting. On stop the sources end after their last batch, and
+the poster leaves the rest in the spool. When one thread dies of a bug its
+process does, and the supervisor starts another from what is on the disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+import contextlib
 import functools
 import logging
 import threading
@@ -37,12 +39,12 @@ from monasca_events_agent.normalise import Normaliser
 from monasca_events_agent.pipeline import Pipeline
 from monasca_events_agent.poster import Poster
 from monasca_events_agent.sources import get_sources
-from monasca_events_agent.sources import Source
 from monasca_events_agent.spool import Spool
 from monasca_events_common.daemon import Loop
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.deadletters import get_dead_letters
 from monasca_events_common.errors import Misconfigured
+from monasca_events_common.errors import Unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -77,21 +79,25 @@ _SOURCES_GRACE = 20
 _POSTER_GRACE = 5
 
 
-class Agent:
-    """The loop of one agent process."""
+class Crew:
+    """A loop that is some threads. When one dies of a bug, all end."""
 
-    def __init__(self, sources: Sequence[Source],
-                 intake: Callable[[threading.Event], Pipeline],
-                 sender: Poster, close: Callable[[], None]) -> None:
+    def __init__(self, runs: Mapping[str, Callable[[threading.Event], None]],
+                 ending: threading.Event, grace: float,
+                 close: Callable[[], None],
+                 look: Callable[[], object] = lambda: None) -> None:
         """
-        :param intake: makes what sources deliver to, given the event that
-            ends all waiting
-        :param close: releases what the parts share
+        :param runs: by name what each thread does until its argument is set
+        :param ending: that argument; set when all shall end
+        :param grace: seconds that each thread has to end
+        :param close: releases what they share
+        :param look: called now and then meanwhile
         """
-        self._sources = sources
-        self._intake = intake
-        self._poster = sender
+        self._runs = runs
+        self._ending = ending
+        self._grace = grace
         self._close = close
+        self._look = look
         self._died = threading.Event()
         self._error: BaseException | None = None
 
@@ -100,18 +106,12 @@ class Agent:
 
         Raises whatever ended one of the threads before.
         """
-        ending, posting = threading.Event(), threading.Event()
-        deliver = self._intake(ending)
-        threads = [self._start(f"source-{number}", source.run, deliver,
-                               ending)
-                   for number, source in enumerate(self._sources)]
-        sender = self._start("poster", self._poster.run, posting)
+        threads = [self._start(name, run, self._ending)
+                   for name, run in self._runs.items()]
         while not (stop.wait(0.2) or self._died.is_set()):
-            pass
-        ending.set()
-        self._join(threads, _SOURCES_GRACE)
-        posting.set()
-        self._join([sender], _POSTER_GRACE)
+            self._look()
+        self._ending.set()
+        self._join(threads)
         if self._error is not None:
             raise self._error
         self._close()
@@ -132,34 +132,59 @@ class Agent:
             self._error = error
             self._died.set()
 
-    @staticmethod
-    def _join(threads: Sequence[threading.Thread], seconds: float) -> None:
+    def _join(self, threads: Sequence[threading.Thread]) -> None:
         for thread in threads:
-            thread.join(seconds)
+            thread.join(self._grace)
             if thread.is_alive():
                 LOG.warning("%s does not end; what it has not acknowledged "
                             "comes again", thread.name)
 
 
-def make(conf: cfg.ConfigOpts) -> Loop:
-    """Return the agent that the configuration describes.
+def make_collector(conf: cfg.ConfigOpts) -> Loop:
+    """Return what brings notifications into the spool.
 
-    Call it in the process that runs the agent. Raises Misconfigured.
+    Call it in the process that runs it, like ``make_sender``. Raises
+    Misconfigured.
     """
     register(conf)
+    ending = threading.Event()
     sources = get_sources(conf, conf.agent.sources)
-    session = endpoints.make_session(conf)
     normaliser = make_normaliser(conf)
+    letters = get_dead_letters(conf)
+    # The sender shows what is in it.
+    queue = Spool(conf.spool, counts=False)
+    deliver = _pipeline(conf, normaliser, queue, letters, ending)
+
+    def close() -> None:
+        queue.close()
+        letters.close()
+    return Crew({f"source-{number}": functools.partial(source.run, deliver)
+                 for number, source in enumerate(sources)},
+                ending, _SOURCES_GRACE, close)
+
+
+def make_sender(conf: cfg.ConfigOpts) -> Loop:
+    """Return what brings events from the spool to the API.
+
+    There may be one at a time, so that order is kept. Raises Misconfigured.
+    """
+    register(conf)
+    session = endpoints.make_session(conf)
     letters = get_dead_letters(conf)
     queue = Spool(conf.spool)
 
     def close() -> None:
         queue.close()
         letters.close()
+
+    def look() -> None:
+        # So that metrics are right while the poster waits for the API.
+        with contextlib.suppress(Unavailable):
+            queue.depth()
     sender = Poster(conf.poster, queue, Endpoints(conf.poster, session),
                     letters)
-    return Agent(sources, functools.partial(
-        _pipeline, conf, normaliser, queue, letters), sender, close)
+    return Crew({"poster": sender.run}, threading.Event(), _POSTER_GRACE,
+                close, look)
 
 
 def make_pipeline(conf: cfg.ConfigOpts, queue: Spool, letters: DeadLetters,

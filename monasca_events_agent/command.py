@@ -34,8 +34,9 @@ def start(argv: Sequence[str]) -> int:
                        description=DESCRIPTION, epilog=EPILOG)
     # Here already, so that a mistake is one line and an exit status.
     agent.check(conf)
-    # One worker: the spool has one poster, so that order is kept.
-    return daemon.run(conf, agent.make, workers=1)
+    # One of each: the spool has one poster, so that order is kept.
+    return daemon.run(conf, agent.make_collector, workers=1,
+                      beside=[agent.make_sender])
 
 
 def main() -> int:

@@ -153,7 +153,7 @@ class Poster:
         if posted:
             stop.wait(self.conf.max_wait)
         else:
-            self._spool.wait(0.5)
+            self._spool.wait(stop, 0.5)
 
     def _is_worth_it(self) -> bool:
         depth = self._spool.depth()

@@ -33,6 +33,7 @@ from monasca_events_agent.spoolfile import Depth
 from monasca_events_agent.spoolfile import INSERT
 from monasca_events_agent.spoolfile import SpoolFile
 from monasca_events_agent.spoolfile import STAGE
+from monasca_events_agent.spoolfile import Tally
 from monasca_events_common import metrics
 from monasca_events_common.errors import Unavailable
 
@@ -67,6 +68,8 @@ _BATCH = (_MEASURE + "WHERE id BETWEEN ? AND ?",
           "DELETE FROM events WHERE id BETWEEN ? AND ?")
 _OLD = (_MEASURE + "WHERE spooled_at < ?",
         "DELETE FROM events WHERE spooled_at < ?")
+# Seconds between two looks whether another process has written.
+_LOOK = 0.02
 # Pages of 4 kB that an empty spool may keep for the next backlog.
 _FREE_PAGES = 16384
 
@@ -84,23 +87,27 @@ class Row:
 
 
 class Spool:
-    """The spool's file. Safe to use from several threads.
+    """The spool's file. Safe to use from several threads and processes.
 
     Every call raises Unavailable while the disk is full or failing; nothing
     has been written then.
     """
 
-    def __init__(self, conf, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, conf, clock: Callable[[], float] = time.time, *,
+                 counts: bool = True) -> None:
         """Open the spool, putting a corrupt one aside.
 
         :param conf: an option group with OPTS
         :param clock: seconds since the epoch
+        :param counts: whether this process shows the metrics of what is in
+            the spool: the one that empties it does
         :raises Misconfigured: the directory cannot be made or used
         """
         self.conf = conf
         self._clock = clock
-        self._grown = threading.Event()
-        self._file = SpoolFile(conf.path, conf.synchronous, clock)
+        self._version: int | None = None
+        self._file = SpoolFile(conf.path, conf.synchronous, clock,
+                               Tally() if counts else None)
 
     # -- writing ------------------------------------------------------------
 
@@ -124,8 +131,6 @@ class Spool:
                 connection.execute(
                     "INSERT OR REPLACE INTO bookmarks VALUES (?, ?)",
                     (bookmark.name, bookmark.value))
-        metrics.RECEIVED.labels(STAGE).inc(len(bodies))
-        self._grown.set()
 
     def remove(self, rows: Sequence[Row]) -> None:
         """Forget a batch that ``fetch`` returned.
@@ -213,14 +218,21 @@ class Spool:
 
     def depth(self) -> Depth:
         """Return how much there is."""
-        with self._file.reading() as connection:
-            return self._file.totals(connection)
+        return self._file.depth()
 
-    def wait(self, timeout: float) -> None:
-        """Return when something was appended since the last call, or after
-        ``timeout`` seconds. For one thread only."""
-        self._grown.wait(timeout)
-        self._grown.clear()
+    def wait(self, stop: threading.Event, timeout: float) -> None:
+        """Return when somebody has written since the last call, or after
+        ``timeout`` seconds, or soon after ``stop`` is set. For one thread
+        only. Raises Unavailable."""
+        for _look in range(max(round(timeout / _LOOK), 1)):
+            with self._file.reading() as connection:
+                version, = connection.execute(
+                    "PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version = version
+                return
+            if stop.wait(_LOOK):
+                return
 
     def close(self) -> None:
         """Release the file. May be called twice."""

@@ -77,6 +77,31 @@ class Depth:
     bytes: int
 
 
+class Tally:
+    """Keeps the metrics of what is in the file, whoever puts it there.
+
+    Only the process that takes events out may have one: then what it has
+    counted is what has passed through the file since it began.
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def begin(self, depth: Depth) -> None:
+        """Take over a file, with what is in it."""
+        self._rows = 0
+        self.saw(depth, depth)
+
+    def saw(self, before: Depth, after: Depth) -> None:
+        """Learn how much there was and is, around what this process did."""
+        metrics.RECEIVED.labels(STAGE).inc(
+            max(before.rows - self._rows, 0)
+            + max(after.rows - before.rows, 0))
+        self._rows = after.rows
+        metrics.IN_FLIGHT.labels(STAGE).set(after.rows)
+        BYTES.set(after.bytes)
+
+
 class _Damaged(sqlite3.DatabaseError):
     """The file is a database, but not as it was written."""
 
@@ -91,15 +116,17 @@ class SpoolFile:
     """Two connections to one file. Safe to use from several threads."""
 
     def __init__(self, path: str, synchronous: str,
-                 clock: Callable[[], float]) -> None:
+                 clock: Callable[[], float], tally: "Tally | None") -> None:
         """Open the file, putting a corrupt one aside.
 
         :param synchronous: how SQLite syncs what must survive
+        :param tally: counts what is in the file
         :raises Misconfigured: it cannot be made or used
         """
         self.path = _prepare(path)
         self._synchronous = synchronous
         self._clock = clock
+        self._tally = tally
         self._lock = threading.RLock()
         self._gate = Gate(self.path.parent)
         self._identity: tuple[int, int] | None = None
@@ -135,13 +162,23 @@ class SpoolFile:
         connection = self.writer if durable else self.reader
         try:
             connection.execute("BEGIN IMMEDIATE")
+            before = self.totals(connection)
             yield connection
-            depth = self.totals(connection)
+            after = self.totals(connection)
             connection.execute("COMMIT")
         except BaseException:
             _roll_back(connection)
             raise
-        _show(depth)
+        if self._tally is not None:
+            self._tally.saw(before, after)
+
+    def depth(self) -> Depth:
+        """Return how much there is. Raises Unavailable."""
+        with self.reading() as connection:
+            depth = self.totals(connection)
+            if self._tally is not None:
+                self._tally.saw(depth, depth)
+        return depth
 
     def close(self) -> None:
         """Release the file. May be called twice."""
@@ -186,8 +223,8 @@ class SpoolFile:
         self.writer = _connection(self.path, self._synchronous)
         self.reader = _connection(self.path, "normal")
         self.writer.executescript(_SCHEMA)
-        _show(self.totals(self.writer))
-        metrics.RECEIVED.labels(STAGE).inc(self.totals(self.writer).rows)
+        if self._tally is not None:
+            self._tally.begin(self.totals(self.writer))
 
     def _disconnect(self) -> None:
         with contextlib.suppress(AttributeError, sqlite3.Error):
@@ -243,7 +280,6 @@ class SpoolFile:
                 quarantine.bookmarks(aside))
         LOG.error("%d events were read from %s and spooled again", saved,
                   aside)
-        metrics.RECEIVED.labels(STAGE).inc(saved)
 
     def _translate(self, error: Exception) -> Unavailable:
         name = _name(error)
@@ -254,11 +290,6 @@ class SpoolFile:
         code = {"SQLITE_FULL": "spool_disk_full"}.get(name, "spool_failing")
         return Unavailable(f"the spool cannot be used: {name}", code=code,
                            retry_after=1.0)
-
-
-def _show(depth: Depth) -> None:
-    metrics.IN_FLIGHT.labels(STAGE).set(depth.rows)
-    BYTES.set(depth.bytes)
 
 
 def _identity(path: pathlib.Path) -> tuple[int, int] | None:

@@ -173,7 +173,8 @@ def _announce(layout: Layout) -> None:
   clouds.yaml    {layout.clouds}
   notifications  {layout.notifications} (append one JSON object a line)
   metrics        {", ".join(f"{layout.url[:-len(str(layout.port))]}{port}"
-                             for port in layout.metrics_ports.values())}
+                             for name in layout.metrics_ports
+                             for port in layout.metrics_of(name))}
   logs           {layout.logs}
 Ctrl-C ends it.""", flush=True)
 

@@ -115,9 +115,14 @@ class Layout:
 
     @property
     def metrics_ports(self) -> dict[str, int]:
-        """Return service → port of its metrics, next to the API's port."""
+        """Return service → first port of its metrics, next to the API's."""
         return {"api": self.port + 1, "persister": self.port + 2,
-                "agent": self.port + 3, "engine": self.port + 4}
+                "engine": self.port + 3, "agent": self.port + 4}
+
+    def metrics_of(self, name: str) -> list[int]:
+        """Return a service's ports of metrics: one for each process."""
+        first = self.metrics_ports[name]
+        return [first, first + 1] if name == "agent" else [first]
 
     def prepare(self) -> None:
         """Make the directories and what is read from outside.

@@ -23,11 +23,14 @@ pipeline writes to a file. Rates are from the first batch to the last. Run as
 """
 
 import argparse
+from collections.abc import Callable
 import http.server
 import itertools
 import json
+import multiprocessing
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -175,13 +178,14 @@ def listen(arguments: argparse.Namespace) -> dict:
     begun = time.process_time()
     listener.start(override_pool_size=1)
     _await(clock)
-    return _said(clock, arguments.count, begun)
+    return _said(clock, arguments.count, time.process_time() - begun)
 
 
 def collect(arguments: argparse.Namespace) -> dict:
-    """Our agent, with a sink in another process."""
+    """Our agent, its collector here and its sender in a process of its own,
+    as the daemon has them, with a sink in another one."""
     from monasca_events_agent import agent
-    from monasca_events_common import config
+    from monasca_events_common.daemon import spare_collector
     clock = Clock(arguments.count)
     source, posts = AGENTS[arguments.role]
     with tempfile.TemporaryDirectory() as home:
@@ -190,31 +194,62 @@ def collect(arguments: argparse.Namespace) -> dict:
             source=_CLASSES[source], url=arguments.url, home=home,
             topic=arguments.topic, exchange=EXCHANGE, prefetch=PREFETCH,
             sink=arguments.sink if posts else NOBODY))
-        conf = config.load(["--config-file", str(file)], "bench",
-                           agent.GROUPS)
-        made = agent.make(conf)
-        _watch(made, clock, posts)
+        posted, tell = multiprocessing.Pipe(duplex=False)
+        sender = multiprocessing.get_context("fork").Process(
+            target=send, args=(file, tell))
+        sender.start()
+        if posts:
+            threading.Thread(target=follow, args=(posted, clock),
+                             daemon=True).start()
+        else:
+            watch("append", clock.saw)
+        made = agent.make_collector(configuration(file))
+        spare_collector()
         stop = threading.Event()
         thread = threading.Thread(target=made, args=(stop,), daemon=True)
         begun = time.process_time()
         thread.start()
         _await(clock)
-        said = _said(clock, arguments.count, begun)
+        spent = time.process_time() - begun
+        sender.terminate()
+        sender.join()
         stop.set()
         thread.join()
-    return said
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return _said(clock, arguments.count,
+                 spent + children.ru_utime + children.ru_stime)
 
 
-def _watch(made, clock: Clock, posts: bool) -> None:
-    """Tell the clock when events are in the spool, or with the API."""
-    spool = made._poster._spool
-    name = "remove" if posts else "append"
-    inner = getattr(spool, name)
+def send(file: pathlib.Path, tell) -> None:
+    """Run the sender, and tell of the events that the API has."""
+    from monasca_events_agent import agent
+    from monasca_events_common.daemon import spare_collector
+    watch("remove", tell.send)
+    made = agent.make_sender(configuration(file))
+    spare_collector()
+    made(threading.Event())
 
-    def watched(rows, *rest):
-        inner(rows, *rest)
-        clock.saw(len(rows))
-    setattr(spool, name, watched)
+
+def follow(posted, clock: Clock) -> None:
+    while True:
+        clock.saw(posted.recv())
+
+
+def configuration(file: pathlib.Path):
+    from monasca_events_agent import agent
+    from monasca_events_common import config
+    return config.load(["--config-file", str(file)], "bench", agent.GROUPS)
+
+
+def watch(name: str, saw: Callable[[int], object]) -> None:
+    """Have the number of events told after each call of a spool's method."""
+    from monasca_events_agent.spool import Spool
+    inner = getattr(Spool, name)
+
+    def watched(self, events, *rest):
+        inner(self, events, *rest)
+        saw(len(events))
+    setattr(Spool, name, watched)
 
 
 def sink(_arguments: argparse.Namespace) -> None:
@@ -239,9 +274,8 @@ def sink(_arguments: argparse.Namespace) -> None:
     made.serve_forever()
 
 
-def _said(clock: Clock, count: int, begun: float) -> dict:
-    return {"per_s": round(clock.rate),
-            "per_cpu_s": round(count / (time.process_time() - begun))}
+def _said(clock: Clock, count: int, spent: float) -> dict:
+    return {"per_s": round(clock.rate), "per_cpu_s": round(count / spent)}
 
 
 def _await(clock: Clock) -> None:

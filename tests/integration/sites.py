@@ -251,8 +251,9 @@ class EmbeddedSite(Site):
             file.write(self._extra)
 
     def metrics_ports(self) -> list[int]:
-        return [port for name, port in self.layout.metrics_ports.items()
-                if self.daemons.runs(name)]
+        return [port for name in self.layout.metrics_ports
+                if self.daemons.runs(name)
+                for port in self.layout.metrics_of(name)]
 
     def token(self, project: str, role: str) -> str:
         if role == "service":
@@ -407,7 +408,7 @@ backoff_max = 5
 
     def metrics_ports(self) -> list[int]:
         return [*range(self._metrics, self._metrics + self._api_workers),
-                self._metrics + 8, self._metrics + 9]
+                self._metrics + 8, self._metrics + 9, self._metrics + 10]
 
     @property
     def dead_url(self) -> str:

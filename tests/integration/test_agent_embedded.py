@@ -215,7 +215,8 @@ class TestSighup(_EmbeddedTest):
     def test_filters_change_in_mid_stream_and_nothing_is_lost(self):
         self.configure()
         self.daemons.start("agent")
-        wait_for("there is a worker", lambda: self.daemons.workers("agent"))
+        wait_for("both processes are there",
+                 lambda: len(self.daemons.workers("agent")) == 2)
         workers = self.daemons.workers("agent")
         sent: list[tuple[str, int]] = []
         ended = threading.Event()

@@ -16,15 +16,16 @@ import pathlib
 import threading
 
 import fixtures
+from prometheus_client import REGISTRY
 import testtools
 
 from monasca_events_agent import agent
 from monasca_events_agent import options as agent_options
 from monasca_events_agent import replay
-from monasca_events_agent.agent import Agent
-from monasca_events_agent.sources import Source
+from monasca_events_agent.agent import Crew
 from monasca_events_agent.spool import Spool
 from monasca_events_common import config
+from monasca_events_common.daemon import together
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import get_dead_letters
 from monasca_events_common.errors import Misconfigured
@@ -76,7 +77,7 @@ class AgentTest(testtools.TestCase):
 class TestAgent(AgentTest):
 
     def test_a_line_in_a_file_becomes_an_event_at_the_api(self):
-        """B4, B9, B10: the whole agent in one process."""
+        """B4, B9, B10: both processes of the agent, in one."""
         (self.home / "events.json").write_bytes(
             self.notification(1) + b"\n" + b"garbage\n"
             + self.notification(2) + b"\n")
@@ -91,7 +92,9 @@ class TestAgent(AgentTest):
             return inner(events)
         self.sink.answer = answer
         stop = threading.Event()
-        thread = threading.Thread(target=agent.make(conf), args=(stop,))
+        thread = threading.Thread(
+            target=together(agent.make_collector(conf),
+                            agent.make_sender(conf)), args=(stop,))
         thread.start()
         self.assertTrue(arrived.wait(20))
         stop.set()
@@ -103,15 +106,37 @@ class TestAgent(AgentTest):
             event["project_id"], event["event_type"], event["source"]))
 
     def test_a_thread_that_dies_ends_the_agent(self):
-        class Broken(Source):
-            def run(self, deliver, stop):
-                raise ZeroDivisionError("a bug")
+        def fail(ending):
+            raise ZeroDivisionError("a bug")
 
-        class Idle:
-            def run(self, stop):
-                stop.wait()
-        made = Agent([Broken()], lambda stop: None, Idle(), lambda: None)
+        def idle(ending):
+            ending.wait()
+        made = Crew({"broken": fail, "idle": idle}, threading.Event(), 20,
+                    lambda: None)
         self.assertRaises(ZeroDivisionError, made, threading.Event())
+
+    def test_the_sender_shows_what_the_collector_spooled(self):
+        """D17: received = passed + in flight, of what both processes do."""
+        def value(name, **labels):
+            return REGISTRY.get_sample_value(
+                f"monasca_events_{name}", {"stage": "poster", **labels}) or 0
+        conf = self.conf()
+        spooled = Spool(conf.spool, counts=False)
+        self.addCleanup(spooled.close)
+        spooled.append([b"1"])
+        before = value("received_total")
+        counting = Spool(conf.spool)
+        self.addCleanup(counting.close)
+        self.assertEqual(1, value("received_total") - before)
+        spooled.append([b"2", b"3"])
+        self.assertEqual(1, value("received_total") - before)
+        counting.remove(counting.fetch(2, 1000))
+        self.assertEqual(3, value("received_total") - before)
+        self.assertEqual(1, value("in_flight"))
+        spooled.append([b"4"])
+        counting.depth()
+        self.assertEqual(4, value("received_total") - before)
+        self.assertEqual(2, value("in_flight"))
 
     def test_mistakes_are_found_before_anything_is_opened(self):
         for old, new in (("operator_project_id = 0", "x = 0"),

@@ -107,6 +107,23 @@ class TestKeeping(SpoolTest):
         self.assertEqual(spoolfile.Depth(2, 2), two.depth())
 
 
+    def test_who_waits_learns_what_another_process_appended(self):
+        one, two = self.open(), self.open()
+        stop = threading.Event()
+        two.wait(stop, 0.02)
+        one.append([b"1"])
+        # In vain for ever, if it were not noticed.
+        two.wait(stop, 10 ** 6)
+        self.assertEqual([b"1"], self.bodies(two))
+
+    def test_who_waits_is_told_to_stop(self):
+        opened = self.open()
+        stop = threading.Event()
+        opened.wait(stop, 0.02)
+        stop.set()
+        opened.wait(stop, 10 ** 6)
+
+
 class TestLimits(SpoolTest):
 
     def test_a_full_spool_refuses_and_takes_again_when_there_is_room(self):
