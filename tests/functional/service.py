@@ -34,8 +34,8 @@ from monasca_events_api.identity import local
 from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
-from monasca_events_common import event
 from monasca_events_common import deadletters
+from monasca_events_common import event
 from monasca_events_common import store
 from monasca_events_common.catalog import secrets
 from monasca_events_persister.writer import Writer
@@ -114,10 +114,10 @@ class Parts:
     identity: identity.Identity
     database: database.Database
     secrets: secrets.Secrets
+    dead_letters: deadletters.DeadLetters
     folder: str
 
 
-    dead_letters: deadletters.DeadLetters
 class Service:
     """The API with everything behind it, in a directory of its own.
 
@@ -157,6 +157,7 @@ class Service:
         self.parts.bus.close()
         self.parts.store.close()
         self.parts.database.close()
+        self.parts.dead_letters.close()
         self._folder.cleanup()
 
 
@@ -165,7 +166,6 @@ def make_conf(folder: str, **overrides):
 
     :param overrides: group__option=value
     """
-        self.parts.dead_letters.close()
     path = os.path.join(folder, "test.conf")
     groups: dict[str, dict] = {
         "sqlite_bus": {"path": f"{folder}/bus.db"},
@@ -173,6 +173,7 @@ def make_conf(folder: str, **overrides):
         "identity_local": {"tokens_file": f"{folder}/tokens.json"},
         "database": {"connection": f"sqlite:///{folder}/definitions.db"},
         "secrets": {"key_file": f"{folder}/secrets.key"},
+        "dead_letters": {"connection": f"sqlite:///{folder}/dead.db"},
     }
     for name, value in overrides.items():
         group, _, option = name.partition("__")
@@ -181,7 +182,6 @@ def make_conf(folder: str, **overrides):
         for group, values in groups.items():
             file.write(f"[{group}]\n")
             for option, value in values.items():
-        "dead_letters": {"connection": f"sqlite:///{folder}/dead.db"},
                 file.write(f"{option} = {value}\n")
     return config.load(["--config-file", path], "test",
                        [*options.OPTIONS, *options.KERNEL])
