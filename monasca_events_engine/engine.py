@@ -26,7 +26,9 @@ import uuid
 
 import orjson
 
+from monasca_events_common import errors
 from monasca_events_common import metrics
+from monasca_events_common import old_form
 from monasca_events_common.bus import Delivery
 from monasca_events_common.bus import SCHEMA
 from monasca_events_common.rules import groups as grouping
@@ -222,14 +224,17 @@ class Engine(Handler):
             if offset < self._read.get(partition, 0):
                 continue  # it came again with a batch that was held
             is_new = offset >= self._judged.get(partition, 0)
-            headers = delivery.headers
             try:
-                if headers.get("schema") != SCHEMA:
-                    raise ValueError("no schema that this engine knows")
-                hits = index.find(delivery.key, headers["event_type"],
+                if delivery.headers.get("schema") != SCHEMA:
+                    delivery = old_form.ours(delivery)
+                hits = index.find(delivery.key,
+                                  delivery.headers["event_type"],
                                   delivery.value)
                 if hits is not None and hits[0] is None:
                     hits = decode(delivery, hits[1]), hits[1]
+            except errors.Rejected as error:
+                rejected.append(Rejected(place, error.code, str(error)))
+                hits = None
             except (ValueError, KeyError) as error:
                 rejected.append(Rejected(
                     place, "invalid_record", f"the record is not an event "

@@ -19,15 +19,18 @@ from unittest import mock
 
 import sqlalchemy as sa
 
+from monasca_events_common import event as events
 from monasca_events_common.bus import Delivery
 from monasca_events_common.database.tables import POSITIONS
 from monasca_events_common.database.tables import SEEN
 from monasca_events_common.errors import Unavailable
 from monasca_events_engine.checkpoint import Fenced
 from monasca_events_engine.outbox import delivery_id
+from monasca_events_engine.testing import stamp
 from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import OTHER
 from tests.unit.common.rules.samples import PROJECT
+from tests.unit.common.test_old_form import old
 from tests.unit.engine.site import EngineSite
 
 DELETED = {"kind": "match", "pattern": {"event_type": ["vm.delete.end"]}}
@@ -127,6 +130,52 @@ class TestMatch(EngineCase):
             Delivery(good.key, b"{no json", good.headers, 0, 0),
             Delivery(good.key, good.value, good.headers, 0, 1)])
         self.assertEqual([0], [one.position for one in found])
+        self.assertEqual(1, len(self.site.firings()))
+
+
+class TestOldForm(EngineCase):
+    """Messages of the retired API are judged as events of ours are."""
+
+    def send(self, *sent: tuple[str, float]) -> list:
+        made = [old({"event_type": name, "timestamp": stamp(at),
+                     "message_id": f"{name}/{at}",
+                     "payload": {"at": at}}, project_id=PROJECT)._replace(
+                         partition=0, offset=len(self.site.log) + place)
+                for place, (name, at) in enumerate(sent)]
+        self.site.log += made
+        self.site.read = len(self.site.log)
+        self.site.now = max(self.site.now, *(at for _, at in sent))
+        return self.site.engine.handle(made)
+
+    def test_a_match_is_found_in_the_project_that_the_message_names(self):
+        self.site.trigger({"kind": "match", "pattern": {
+            "event_type": ["vm.delete.end"], "payload": {"at": [2]}}})
+        self.site.trigger(DELETED, project_id=OTHER)
+        self.assertEqual([], self.send(("vm.delete.end", 1),
+                                       ("vm.delete.end", 2)))
+        firing, = self.site.firings()
+        self.assertEqual((PROJECT, stamp(2)),
+                         (firing["project_id"], firing["event"]["timestamp"]))
+        self.assertEqual(events.FIELDS, tuple(firing["event"]))
+
+    def test_a_missing_end_is_missed_also_after_a_restart(self):
+        self.site.trigger(ABSENCE)
+        self.send(("a.start", 0))
+        self.site.restart()
+        self.send(("a.end", 70))
+        self.site.pass_to(80)
+        self.assertEqual([("missed", 60), ("recovered", 70)],
+                         self.site.outcomes())
+
+    def test_what_is_of_no_known_form_is_rejected_in_words(self):
+        good = old({"event_type": "vm.delete.end"}, project_id=PROJECT)
+        self.site.trigger(DELETED)
+        found = self.site.engine.handle([
+            good._replace(partition=0, offset=0, value=b"{}"),
+            good._replace(partition=0, offset=1, headers={"schema": b"9"}),
+            good._replace(partition=0, offset=2)])
+        self.assertEqual([(0, "invalid_record"), (1, "unsupported_version")],
+                         [(one.position, one.code) for one in found])
         self.assertEqual(1, len(self.site.firings()))
 
 
