@@ -62,7 +62,6 @@ _OPERATE = {name: 202 if status == 200 else status
 _FORGET = {name: 204 if status == 200 else status
            for name, status in _ADMIN.items()}
 # Asked for by PROJECT's member; who only reads has posted nothing.
-_RECEIPT = {**_SHOW, "READER": 403, "SERVICE": 404}
 _TOO_LATE = {**_CHANGE, "MEMBER": 409, "MANAGER": 409}
 
 #: (method, route) → persona → status.
@@ -287,7 +286,6 @@ def all_routes(service_root) -> set[tuple[str, str]]:
             (getattr(version, "notification-methods"),
              "/v1.0/notification-methods", "method_id"),
             (version.transforms, "/v1.0/transforms", "transform_id"),
-            (version.jobs, "/v1.0/jobs", "receipt_id"),
             (getattr(version, "dead-letters"), "/v1.0/dead-letters",
              "letter")):
         item, _ = collection._lookup("1" if name == "letter" else "some-id")
