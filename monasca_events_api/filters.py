@@ -103,8 +103,8 @@ def parse_request(query_string: str, limits, *,
         descending=_descending(once.get("sort", "timestamp:desc")),
         limit=_limit(once.get("limit"), limits) if paging else 1,
         marker=_marker(once.get("marker")),
-        quick=_boolean("quick", once.get("quick", "false")))
-    everything = _boolean("all_projects", once.get("all_projects", "false"))
+        quick=boolean("quick", once.get("quick", "false")))
+    everything = boolean("all_projects", once.get("all_projects", "false"))
     project_id = once.get("project_id")
     if everything and project_id is not None:
         raise Rejected("all_projects and project_id exclude each other",
@@ -170,7 +170,7 @@ def parse_flag(query_string: str, name: str) -> bool:
     :raises Rejected: there are others, or it is neither
     """
     value = _only(query_string, name)
-    return value is not None and _boolean(name, value)
+    return value is not None and boolean(name, value)
 
 
 def parse_seconds(query_string: str, name: str, default: float,
@@ -220,7 +220,7 @@ class _Terms:
         if len(value) > event.MAX_STRING:
             raise _wrong(name, f"more than {event.MAX_STRING} characters")
         if operator == "exists":
-            values: list = [_boolean(name, value)]
+            values: list = [boolean(name, value)]
         elif operator == "prefix" or not is_trait:
             values = [value]
         elif operator in _COMPARISONS:
@@ -344,7 +344,8 @@ def _descending(text: str) -> bool:
     return directions[text]
 
 
-def _boolean(name: str, text: str) -> bool:
+def boolean(name: str, text: str) -> bool:
+    """Return what ``true`` or ``false`` says. Raises Rejected."""
     if text.lower() not in ("true", "false"):
         raise _wrong(name, "neither true nor false")
     return text.lower() == "true"

@@ -99,6 +99,9 @@ INGEST_OPTS = [
                     "with the code timestamp_out_of_window; one without gets "
                     "the time of its arrival and the mark clock_skew. Should "
                     "not exceed the retention."),
+    cfg.FloatOpt("keep_receipts", default=86400.0, min=1, mutable=True,
+                 help="Seconds for which /v1.0/jobs answers what became of a "
+                      "POST of events."),
 ]
 
 QUOTAS_OPTS = [
@@ -114,6 +117,10 @@ QUOTAS_OPTS = [
     cfg.IntOpt("backtests", default=2, min=-1, mutable=True,
                help="Back-tests of a project that may be waiting or running "
                     "at once; -1 for any number."),
+    cfg.IntOpt("receipts", default=10000, min=-1, mutable=True,
+               help="Receipts that a project may have, one for each POST of "
+                    "events that asked for it with job=true; -1 for any "
+                    "number. See [ingest] keep_receipts."),
 ]
 
 RULES_OPTS = [

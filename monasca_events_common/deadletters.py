@@ -173,10 +173,13 @@ class DeadLetters:
                         first_at=now, last_at=now, attempts=1))
 
     def list(self, *, stage: str | None = None, project_id: str | None = None,
-             code: str | None = None, after: int = 0,
-             limit: int = 100, whole: bool = True) -> list[DeadLetter]:
+             code: str | None = None, since: str | None = None,
+             after: int = 0, limit: int = 100, whole: bool = True
+             ) -> list[DeadLetter]:
         """Return letters by id, oldest first.
 
+        :param since: canonical time; only those that came, or came again,
+            since then
         :param after: only those with a greater id, for paging
         :param whole: false leaves ``raw`` empty, which may be large
         """
@@ -186,6 +189,8 @@ class DeadLetters:
                               ("code", code)):
             if value is not None:
                 query = query.where(_LETTERS.c[column] == value)
+        if since is not None:
+            query = query.where(_LETTERS.c.last_at >= since)
         with self._begin() as connection:
             rows = connection.execute(
                 query.order_by(_LETTERS.c.id).limit(limit)).mappings().all()

@@ -23,6 +23,8 @@ from monasca_events_api import forms
 from monasca_events_api import gate
 from monasca_events_api import ingest
 from monasca_events_api import intake
+from monasca_events_api import receipts
+from monasca_events_api.controllers import jobs
 from monasca_events_api.controllers import resource
 from monasca_events_api.controllers import statistics
 from monasca_events_api.inputs import cloudevents
@@ -46,6 +48,8 @@ class EventsController:
     def __init__(self, parts: resource.Parts) -> None:
         self._parts = parts
         self._gate = gate.Gate(parts.bus)
+        self._receipts = receipts.Receipts(
+            parts.jobs, parts.store, parts.dead_letters, parts.catalog)
         self.types = statistics.TypesController(parts)
         self.traits = statistics.TraitsController(parts)
         self.statistics = statistics.StatisticsController(parts)
@@ -60,7 +64,8 @@ class EventsController:
         who = context.of_request(req.environ)
         parts.policy.authorize(who, rules.POST)
         delegate = parts.policy.allows(who, rules.POST_DELEGATE)
-        sender = self._sender(req, who.project_id, delegate)
+        named, wants_receipt = _options(req)
+        sender = self._sender(req, who.project_id, delegate, named)
         batch = intake.open_batch(
             req.environ, req.environ[CONTENT_TYPE], req.environ[BODY])
         try:
@@ -69,10 +74,24 @@ class EventsController:
         except EventsError as error:
             _count(0, getattr(error, "rejected", ()))
             raise
+        body, headers = result.body(), {}
+        if wants_receipt:
+            # Before: what was published and then not answered for comes again.
+            body["job"], headers = self._receipt(req, who, result.records)
         self._publish(result.records)
         _count(len(result.records), result.rejected)
-        return resource.answer(result.body(),
-                               status=200 if result.old else 202)
+        return resource.answer(body, status=200 if result.old else 202,
+                               headers=headers)
+
+    def _receipt(self, req, who, records: list[Record]) -> tuple[dict, dict]:
+        parts = self._parts
+        quota = parts.conf.quotas.receipts
+        made = self._receipts.open(
+            who.project_id, records, parts.clock().timestamp(),
+            parts.conf.ingest.keep_receipts, None if quota < 0 else quota)
+        where = jobs.address(parts, req, made.job_id)
+        return {"id": made.job_id, "links": [
+            {"rel": "self", "href": where}]}, {"Location": where}
 
     def _publish(self, records: list[Record]) -> None:
         try:
@@ -82,13 +101,9 @@ class EventsController:
             metrics.HELD.labels(STAGE, error.code).inc()
             raise
 
-    def _sender(self, req, project_id: str, delegate: bool) -> ingest.Sender:
+    def _sender(self, req, project_id: str, delegate: bool,
+                named: str | None) -> ingest.Sender:
         """Return whose events these are; ``?project_id=`` is a delegate's."""
-        named = None
-        for name, value in filters.split(req.query_string):
-            if name != "project_id" or named is not None:
-                raise filters.unknown(name)
-            named = value
         pattern = self._parts.project_id
         ingest.check_project(project_id, pattern)
         if named is None or named == project_id:
@@ -127,6 +142,17 @@ class EventsController:
         else:
             body = forms.as_json(page.events, links)
         return resource.answer(body, media_type=media_type, headers=headers)
+
+
+def _options(req) -> tuple[str | None, bool]:
+    """Return ``project_id`` and ``job`` of the query."""
+    given: dict[str, str] = {}
+    for name, value in filters.split(req.query_string):
+        if name not in ("project_id", "job") or name in given:
+            raise filters.unknown(name)
+        given[name] = value
+    return given.get("project_id"), filters.boolean(
+        "job", given.get("job", "false"))
 
 
 def _count(passed: int, rejected: Sequence[dict]) -> None:

@@ -17,6 +17,7 @@ import pecan
 from monasca_events_api.controllers import dead_letters
 from monasca_events_api.controllers import events
 from monasca_events_api.controllers import firings
+from monasca_events_api.controllers import jobs
 from monasca_events_api.controllers import notification_methods as methods
 from monasca_events_api.controllers import resource
 from monasca_events_api.controllers import transforms
@@ -39,6 +40,7 @@ class VersionController:
         self.triggers = triggers.TriggersController(parts)
         self.transforms = transforms.TransformsController(parts)
         self.firings = firings.FiringsController(parts)
+        self.jobs = jobs.JobsController(parts)
         # The hyphen keeps them from being attributes' usual names.
         setattr(self, catalog.METHODS, methods.MethodsController(parts))
         setattr(self, "dead-letters",

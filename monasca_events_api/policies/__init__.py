@@ -27,6 +27,7 @@ from oslo_policy import policy
 from monasca_events_api.policies import dead_letters
 from monasca_events_api.policies import events
 from monasca_events_api.policies import firings
+from monasca_events_api.policies import jobs
 from monasca_events_api.policies import notification_methods
 from monasca_events_api.policies import transforms
 from monasca_events_api.policies import triggers
@@ -38,7 +39,8 @@ def list_rules() -> list[policy.RuleDefault]:
     """Return every rule, for the enforcer and for oslopolicy-*-generator."""
     return list(itertools.chain(events.RULES, triggers.RULES,
                                 notification_methods.RULES, firings.RULES,
-                                transforms.RULES, dead_letters.RULES))
+                                transforms.RULES, dead_letters.RULES,
+                                jobs.RULES))
 
 
 class _Enforcer(policy.Enforcer):

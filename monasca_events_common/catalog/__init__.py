@@ -17,7 +17,7 @@ that every change raises by one. Definitions of all resources have one form
 here; what their content may say is their own module's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 
 import orjson
@@ -100,6 +100,13 @@ class Catalog:
                         DEFINITIONS.c.id > after)))
             return [_definition(row)
                     for row in connection.execute(query).mappings()]
+
+    def every(self, project_id, resource: str) -> Iterator[Definition]:
+        """Yield all definitions by creation, oldest first."""
+        after = None
+        while page := self.list(project_id, resource, after=after):
+            yield from page
+            after = page[-1].id
 
     def get(self, project_id, resource: str, definition_id: str
             ) -> Definition:

@@ -31,8 +31,8 @@ from monasca_events_common.errors import Forbidden
 from monasca_events_common.errors import NotFound
 from monasca_events_common.store import ALL
 
-#: Kinds of jobs.
-BACKTEST = "backtest"
+#: Kinds of jobs. A receipt is finished from the start: nobody has to do it.
+BACKTEST, RECEIPT = "backtest", "receipt"
 
 QUEUED, RUNNING, FINISHED, FAILED, CANCELLED = (
     "queued", "running", "finished", "failed", "cancelled")
@@ -73,30 +73,35 @@ class Jobs:
         self._database = database
 
     def create(self, project_id: str, kind: str, job_id: str,
-               request: Mapping, now: float, *, quota: int | None = None
-               ) -> Job:
+               request: Mapping, now: float, *, quota: int | None = None,
+               status: str = QUEUED) -> Job:
         """Return a new job once it is durable.
 
-        :param quota: unfinished jobs of the kind that the project may have
+        :param quota: jobs of the kind that the project may have: unfinished
+            ones, or such as it is itself where there is nothing to do
+        :param status: ``FINISHED`` where there is nothing to do
         :raises Forbidden: it has as many
         """
-        made = Job(job_id, project_id, kind, QUEUED, request, {}, now, now)
+        counted = UNFINISHED if status in UNFINISHED else (status,)
+        made = Job(job_id, project_id, kind, status, request, {}, now, now)
         with self._database.begin() as connection:
             # Who makes jobs takes turns, so that two do not count alike.
             connection.execute(sa.select(REVISIONS.c.value).where(
                 REVISIONS.c.name == "catalog").with_for_update())
-            unfinished = connection.scalar(sa.select(
+            there = connection.scalar(sa.select(
                 sa.func.count()).select_from(JOBS).where(
                     JOBS.c.project_id == project_id, JOBS.c.kind == kind,
-                    JOBS.c.status.in_(UNFINISHED)))
-            if quota is not None and unfinished >= quota:
+                    JOBS.c.status.in_(counted)))
+            if quota is not None and there >= quota:
                 raise Forbidden(
-                    f"the project has {unfinished} unfinished {kind}s and "
-                    "may have no more; wait for one, or cancel it",
-                    code="quota_exceeded")
+                    f"the project has {there} unfinished {kind}s and "
+                    "may have no more; wait for one, or cancel it"
+                    if status in UNFINISHED else
+                    f"the project has {there} {kind}s and may have no more "
+                    "before the oldest are forgotten", code="quota_exceeded")
             connection.execute(JOBS.insert().values(
                 job_id=job_id, project_id=project_id, kind=kind,
-                status=QUEUED, request=_text(request), result=None,
+                status=status, request=_text(request), result=None,
                 created_at=now, updated_at=now, lease_owner=None,
                 lease_until=0.0))
         return made

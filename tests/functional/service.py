@@ -136,7 +136,11 @@ class Service:
         self._stop = threading.Event()
         self._pump = threading.Thread(target=self._run, daemon=True)
         if pump:
-            self._pump.start()
+            self.pump()
+
+    def pump(self) -> None:
+        """Begin to move what is posted into the store."""
+        self._pump.start()
 
     def _run(self) -> None:
         handler = Writer(self.parts.store)

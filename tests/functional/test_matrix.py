@@ -62,6 +62,8 @@ _OPERATE = {name: 202 if status == 200 else status
 _FORGET = {name: 204 if status == 200 else status
            for name, status in _ADMIN.items()}
 # Asked for by PROJECT's member; who only reads has posted nothing.
+# Asked for by PROJECT's member; who only reads has posted nothing.
+_RECEIPT = {**_SHOW, "READER": 403, "SERVICE": 404}
 _TOO_LATE = {**_CHANGE, "MEMBER": 409, "MANAGER": 409}
 
 #: (method, route) → persona → status.
@@ -76,6 +78,7 @@ TABLE = {
     ("GET", "/v1.0/events/types"): _READ,
     ("GET", "/v1.0/events/traits"): _READ,
     ("GET", "/v1.0/events/statistics"): _READ,
+    ("GET", "/v1.0/jobs/{receipt_id}"): _RECEIPT,
     ("GET", "/v1.0/triggers"): _READ,
     ("POST", "/v1.0/triggers"): _MADE,
     ("POST", "/v1.0/triggers/test"): _READ,
@@ -205,6 +208,10 @@ class Things:
             self.values["transform_id"] = self._post("transforms")
         if "{job_id}" in route:
             self.values["job_id"] = self._post("triggers/backtest")
+        if "{receipt_id}" in route:
+            self.values["receipt_id"] = self._client.post(
+                "/v1.0/events?job=true", headers=service.token("MEMBER"),
+                json=BODIES["POST", "/v1.0/events"]).json()["job"]["id"]
         if "{method_id}" in route or "{firing_id}" in route:
             self.values["method_id"] = self._post("notification-methods")
         if "{letter}" in route:
@@ -286,6 +293,7 @@ def all_routes(service_root) -> set[tuple[str, str]]:
             (getattr(version, "notification-methods"),
              "/v1.0/notification-methods", "method_id"),
             (version.transforms, "/v1.0/transforms", "transform_id"),
+            (version.jobs, "/v1.0/jobs", "receipt_id"),
             (getattr(version, "dead-letters"), "/v1.0/dead-letters",
              "letter")):
         item, _ = collection._lookup("1" if name == "letter" else "some-id")

@@ -1,0 +1,24 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Who may ask what became of the events of a request."""
+
+from monasca_events_api.policies import definitions
+
+SHOW = "jobs:show"
+
+RULES = [
+    definitions.rule(
+        SHOW, "role:member or role:service or role:admin",
+        "Show what became of the events of a request that was made in the "
+        "token's project with job=true.", ("GET", "/v1.0/jobs/{id}")),
+]
