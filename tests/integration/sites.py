@@ -49,6 +49,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+class Unavailable(AssertionError):
+    """The API answered 503: a client would ask again."""
+
+
 class Site(abc.ABC):
     """What the flow and fault tests need of an installation.
 
@@ -126,6 +130,8 @@ class Site(abc.ABC):
             **query) -> dict:
         answer = self.call("GET", path, self.token(project, role),
                            params=query)
+        if answer.status_code == 503:
+            raise Unavailable(f"{path}: 503 {answer.text[:500]}")
         if answer.status_code != 200:
             raise AssertionError(f"{path}: {answer.status_code} "
                                  f"{answer.text[:500]}")
@@ -152,6 +158,8 @@ class Site(abc.ABC):
         path, query = "/v1.0/events", {**query, "limit": 500}
         while True:
             answer = self.call("GET", path, token, params=query)
+            if answer.status_code == 503:
+                raise Unavailable(f"503 {answer.text}")
             if answer.status_code != 200:
                 raise AssertionError(f"{answer.status_code} {answer.text}")
             page = orjson.loads(answer.content)
@@ -203,9 +211,12 @@ class Site(abc.ABC):
         last: list[checker.Report] = []
 
         def quiet() -> bool:
-            if self.arrived() < enough:
+            try:
+                if self.arrived() < enough:
+                    return False
+                last[:] = [self.report(*truths)]
+            except Unavailable:
                 return False
-            last[:] = [self.report(*truths)]
             return not last[0].lost
         try:
             wait_for("all that was sent is stored or dead", quiet, seconds,
