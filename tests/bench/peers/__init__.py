@@ -16,7 +16,7 @@ A peer reads events, one canonical event a line, and rules, one object
 ``{"id", "project_id", "pattern"}`` a line, as JSON. It keeps the events in
 memory as text, passes over them to warm up and then for some seconds more,
 and tells at what rate one thread came from the text of an event to the ids
-of the rules that match. Nothing is done with what matched.
+of the rules that match, in the best pass. Nothing is done with what matched.
 
 Patterns may hold exact words and numbers, ``prefix`` and ``numeric``: what
 all of them have. By hand: ``python -m tests.bench.peers --help``.

@@ -67,13 +67,17 @@ def one_pass(evaluator: Evaluator, events: list[str]) -> int:
     return matches
 
 
-def passes(evaluator: Evaluator, events: list[str], seconds: float) -> int:
-    """Return how many whole passes were made until the seconds were over."""
-    began, made = time.perf_counter(), 0
-    while not made or time.perf_counter() - began < seconds:
+def passes(evaluator: Evaluator, events: list[str], seconds: float
+           ) -> tuple[int, float]:
+    """Return how many whole passes were made until the seconds were over,
+    and the seconds of the best."""
+    end, made, best = time.perf_counter() + seconds, 0, float("inf")
+    while not made or time.perf_counter() < end:
+        began = time.perf_counter()
         one_pass(evaluator, events)
+        best = min(best, time.perf_counter() - began)
         made += 1
-    return made
+    return made, best
 
 
 def main() -> None:
@@ -88,11 +92,9 @@ def main() -> None:
     # Nothing is compiled here: one more pass shows nothing new.
     if float(sys.argv[3]) > 0 and len(events) < 1000:
         passes(evaluator, events, min(float(sys.argv[3]), 1.0))
-    began = time.perf_counter()
-    made = passes(evaluator, events, float(sys.argv[4]))
-    took = time.perf_counter() - began
+    made, best = passes(evaluator, events, float(sys.argv[4]))
     print(json.dumps({
-        "events_s": round(made * len(events) / took, 1), "matches": matches,
+        "events_s": round(len(events) / best, 1), "matches": matches,
         "rules": rules, "alarms": len(lines), "events": len(events),
         "passes": made}))
 
