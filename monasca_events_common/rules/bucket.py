@@ -133,20 +133,25 @@ class Anchor:
         if not self.is_shallow(self.segments, self.table):
             return False
         self.part = _PARTS[self.segments[:-1]]
-        self.token = orjson.dumps(self.segments[-1]) + b':"'
+        self.token = _token(self.segments[-1])
         self.table = {_raw(value): entries
                       for value, entries in self.table.items()}
         return True
 
 
+# Tenants ask for the same hosts and states: one object for all of them stays
+# in the processor's cache.
+
 @functools.lru_cache(maxsize=10_000)
 def _raw(value: str) -> bytes:
-    """Return a string as it stands between quotes in the bytes.
-
-    Tenants ask for the same hosts and states: one object for all of them
-    stays in the processor's cache.
-    """
+    """Return a string as it stands between quotes in the bytes."""
     return orjson.dumps(value)[1:-1]
+
+
+@functools.lru_cache(maxsize=1000)
+def _token(name: str) -> bytes:
+    """Return a key as it stands before a string in the bytes."""
+    return orjson.dumps(name) + b':"'
 
 
 class Bucket:

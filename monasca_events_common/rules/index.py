@@ -92,9 +92,10 @@ def decode(record: Record | Delivery,
 class TenantIndex:
     """The rules that one tenant's events may meet."""
 
-    __slots__ = ("rules", "types", "_exact", "_loose")
+    __slots__ = ("key", "rules", "types", "_exact", "_loose")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, key: bytes, rules: Sequence[Rule]) -> None:
+        self.key = key
         self.rules = rules
         self.types: list[bytes] = []  # those that the index remembers
         self._exact: dict[str, list[tuple[Rule, str, Pattern]]] = {}
@@ -130,13 +131,13 @@ class Index:
         same = previous is not None and previous.shared == self.shared
         self._tenants: dict[bytes, TenantIndex] = {
             _OTHERS: previous._tenants[_OTHERS] if same
-            else TenantIndex(self.shared)}
+            else TenantIndex(_OTHERS, self.shared)}
         for project_id, own in rules.items():
             both = (*own, *self.shared)
             key = project_id.encode()
             known = previous._tenants.get(key) if previous else None
             self._tenants[key] = (known if known and known.rules == both
-                                  else TenantIndex(both))
+                                  else TenantIndex(key, both))
         # Event type → key → bucket: of a few types most hold for everyone.
         self._buckets: dict[bytes, dict[bytes, _Answers]] = {}
         if same:
@@ -189,6 +190,8 @@ class Index:
         if bucket is not _UNKNOWN:
             return bucket
         tenant = self._tenants[key]
+        # One object for a tenant, whatever the record's own is.
+        key = tenant.key
         if len(tenant.types) >= MEMO:
             for one in tenant.types:
                 self._forget(key, one)
