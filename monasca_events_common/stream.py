@@ -19,12 +19,10 @@ rejects into the dead letters, and drains on stop. Nothing is ever skipped: a
 record is passed on, dead-lettered or still uncommitted.
 """
 
-import abc
 import collections
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 import concurrent.futures
 import dataclasses
-import datetime
 import logging
 import random
 import threading
@@ -33,14 +31,14 @@ import time
 from oslo_config import cfg
 
 from monasca_events_common import metrics
-from monasca_events_common.breaker import Breaker
 from monasca_events_common.bus import Delivery
 from monasca_events_common.bus import Subscription
 from monasca_events_common.bus import Watcher
-from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import Unavailable
-from monasca_events_common.event import format_time
+from monasca_events_common.handler import Handler
+from monasca_events_common.handler import Rejected
+from monasca_events_common.rejections import Rejections
 
 LOG = logging.getLogger(__name__)
 
@@ -67,66 +65,6 @@ OPTS = [
 # subscription told to pause: a client that is told so throws away what it has
 # fetched ahead, which costs librdkafka most of its rate.
 _BRIEFLY = 1.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record of the batch that can never be handled.
-
-    :ivar position: its place in the batch
-    """
-
-    position: int
-    code: str
-    reason: str
-    error: str = "Rejected"
-
-
-class Handler(abc.ABC):
-    """What a consumer does with records."""
-
-    @abc.abstractmethod
-    def handle(self, batch: Sequence[Delivery]) -> Sequence[Rejected]:
-        """Return once every record is durable or named in the answer.
-
-        Raise Unavailable when that cannot be said of one of them: the same
-        batch comes again after a while, in this process or another, perhaps
-        cut differently, so that handling must be idempotent. Called from
-        several threads when more than one batch may be in flight.
-        """
-
-    #: Seconds between two calls of ``tick``, about.
-    tick_every: float = 1.0
-
-    def tick(self, now: float, ends: Callable[
-            [], Mapping[int, tuple[int, int]]]) -> None:
-        """Called every so often from the loop's thread; may be Unavailable.
-
-        :param now: of the loop's clock
-        :param ends: the subscription's; asks the log
-        """
-
-    def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """These partitions are ours; return where to go on, if it is known.
-
-        Called from the loop's thread before any of their records is handed
-        over. A handler that keeps positions of its own returns partition →
-        next offset; others go on where the group's commit is. Raise
-        Unavailable to be asked again after a while.
-        """
-        return {}
-
-    def positions(self, handled: Mapping[int, int]) -> Mapping[int, int]:
-        """Return what may be committed for the group now.
-
-        :param handled: next offsets after a batch that is finished; empty
-            when asked after a ``tick``. A handler that still has something
-            of the batch in hand returns less.
-        """
-        return handled
-
-    def revoked(self, partitions: Sequence[int]) -> None:
-        """These partitions go to another member; forget their state."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -159,13 +97,10 @@ class StreamLoop(Watcher):
         """
         self.conf = conf
         self._stage = stage
-        self._topic = topic
         self._handler = handler
-        self._dead = dead_letters
+        self._rejections = Rejections(stage, topic, dead_letters)
         self._clock = clock
         self._rng = rng or random.Random()  # noqa: S311 - jitter
-        self._breaker = Breaker()
-        self._tripped = False
         self._flight: collections.deque[_Batch] = collections.deque()
         self._gathered: list[Delivery] = []
         self._gathered_at = 0.0
@@ -185,7 +120,7 @@ class StreamLoop(Watcher):
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; then finish what is in flight."""
         try:
-            self._resume_tripped()
+            self._rejections.resume()
             while not stop.is_set():
                 self.step()
             self._drain()
@@ -234,7 +169,7 @@ class StreamLoop(Watcher):
 
     def _is_full(self) -> bool:
         # One batch is gathered ahead: it starts as soon as another is done.
-        return (self._tripped or bool(self._unplaced)
+        return (self._rejections.is_tripped or bool(self._unplaced)
                 or len(self._gathered) >= self.conf.batch_size)
 
     def _flow(self, full: bool) -> None:
@@ -254,7 +189,7 @@ class StreamLoop(Watcher):
 
     def _hand_over(self) -> None:
         """Start a batch when there is a place and it is worth it."""
-        if not self._gathered or self._tripped:
+        if not self._gathered or self._rejections.is_tripped:
             return
         if not self._has_place():
             return
@@ -335,7 +270,7 @@ class StreamLoop(Watcher):
                     and batch is not self._flight[0]:
                 self._postpone(batch, batch.future.exception())
             if batch.future is None and now >= batch.not_before \
-                    and not self._tripped:
+                    and not self._rejections.is_tripped:
                 self._start(batch)
 
     def _postpone(self, batch: _Batch, error: Unavailable) -> None:
@@ -357,43 +292,12 @@ class StreamLoop(Watcher):
         Commit after the handler answered: a crash between the two repeats the
         batch, and ids make the repeat harmless.
         """
-        self._guard(batch, rejected)
-        if rejected:
-            self._bury(batch, rejected)
+        self._rejections.check(batch.deliveries, batch.positions, rejected)
         self._subscription.commit(self._handler.positions(batch.positions))
         for one in rejected:
             metrics.DEAD.labels(self._stage, one.code).inc()
         metrics.PASSED.labels(self._stage).inc(
             len(batch.deliveries) - len(rejected))
-
-    def _guard(self, batch: _Batch, rejected: Sequence[Rejected]) -> None:
-        if not rejected and self._breaker.is_calm():
-            self._breaker.accept(batch.positions, len(batch.deliveries))
-            return
-        bad = {one.position for one in rejected}
-        reason = self._breaker.check(
-            [(one.partition, number in bad)
-             for number, one in enumerate(batch.deliveries)])
-        if reason:
-            self._dead.trip(self._stage, reason, _now())
-            self._tripped = True
-            LOG.error("%s stands still: %s; see monasca-events-dead-letters "
-                      "resume --help", self._stage, reason)
-            raise Unavailable(reason, code="breaker_tripped")
-
-    def _bury(self, batch: _Batch, rejected: Sequence[Rejected]) -> None:
-        letters = []
-        for one in rejected:
-            delivery = batch.deliveries[one.position]
-            letters.append(DeadLetter(
-                stage=self._stage, code=one.code, reason=one.reason,
-                error=one.error, raw=delivery.value,
-                project_id=delivery.key.decode(errors="replace")[:64] or None,
-                position=f"{self._topic}/{delivery.partition}"
-                         f"/{delivery.offset}",
-                headers={name: value.decode("latin-1") for name, value in
-                         delivery.headers.items() if name != "index"}))
-        self._dead.put(letters, _now())
 
     # -- the rest -------------------------------------------------------------
 
@@ -410,8 +314,8 @@ class StreamLoop(Watcher):
         metrics.DROPPED.labels(self._stage, "offset_gap").inc(
             max(0, gaps - self._gaps))
         self._gaps = gaps
-        if self._tripped:
-            self._resume_tripped()
+        if self._rejections.is_tripped:
+            self._rejections.resume()
         if now - self._told < 1.0:
             return
         self._told = now
@@ -420,16 +324,6 @@ class StreamLoop(Watcher):
                 metrics.LAG.labels(self._stage, partition).set(lag)
         except Unavailable as error:
             LOG.debug("%s cannot tell its lag: %s", self._stage, error)
-
-    def _resume_tripped(self) -> None:
-        """Stand still for as long as the breaker's row is there."""
-        try:
-            self._tripped = self._dead.tripped(self._stage) is not None
-        except Unavailable as error:
-            LOG.warning("%s: %s", self._stage, error)
-            return
-        if not self._tripped:
-            self._breaker.reset()
 
     def _wait(self, error: Unavailable) -> None:
         metrics.HELD.labels(self._stage, error.code).inc()
@@ -504,7 +398,3 @@ class StreamLoop(Watcher):
 def _positions(deliveries: Sequence[Delivery]) -> dict[int, int]:
     """Return the next offset of each partition after these records."""
     return {one.partition: one.offset + 1 for one in deliveries}
-
-
-def _now() -> str:
-    return format_time(datetime.datetime.now(datetime.timezone.utc))

@@ -31,6 +31,8 @@ from monasca_events_common import metrics
 from monasca_events_common import old_form
 from monasca_events_common.bus import Delivery
 from monasca_events_common.bus import SCHEMA
+from monasca_events_common.handler import Handler
+from monasca_events_common.handler import Rejected
 from monasca_events_common.rules import groups as grouping
 from monasca_events_common.rules.firing import Finding
 from monasca_events_common.rules.groups import Group
@@ -38,8 +40,6 @@ from monasca_events_common.rules.groups import Groups
 from monasca_events_common.rules.index import decode
 from monasca_events_common.rules.trigger import Rule
 from monasca_events_common.rules.trigger import seconds
-from monasca_events_common.stream import Handler
-from monasca_events_common.stream import Rejected
 from monasca_events_engine.checkpoint import Checkpoint
 from monasca_events_engine.checkpoint import Position
 from monasca_events_engine.checkpoint import state_row

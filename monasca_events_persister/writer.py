@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from monasca_events_common import errors
 from monasca_events_common import metrics
 from monasca_events_common.bus import Delivery
+from monasca_events_common.handler import Handler
+from monasca_events_common.handler import Rejected
 from monasca_events_common.store import Document
 from monasca_events_common.store import Store
-from monasca_events_common.stream import Handler
-from monasca_events_common.stream import Rejected
 from monasca_events_persister import records
 from monasca_events_persister.transformer import Transformer
 

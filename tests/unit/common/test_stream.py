@@ -25,8 +25,8 @@ from monasca_events_common.bus import Record
 from monasca_events_common.bus.sqlite import SqliteBus
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import StoreUnavailable
-from monasca_events_common.stream import Handler
-from monasca_events_common.stream import Rejected
+from monasca_events_common.handler import Handler
+from monasca_events_common.handler import Rejected
 from monasca_events_common.stream import StreamLoop
 from tests.bench.sample import options
 
