@@ -110,6 +110,29 @@ class TestDurations(unittest.TestCase):
                         self.assertAlmostEqual(one, two, places=5)
 
 
+    def test_what_is_measured_of_a_cloud_has_the_labels_that_are_promised(
+            self):
+        """Issue 4: deploy, resize, migrate, attach, snapshot."""
+        every = {"flavor", "host", "availability_zone", "image"}
+        where = {"host", "availability_zone"}
+        wanted = {"instance-create": every, "instance-resize": every,
+                  "instance-migrate": every, "instance-live-migrate": every,
+                  "instance-snapshot": every, "volume-attach": where,
+                  "volume-snapshot": where}
+        for nova_format, more in (
+                ("unversioned", {}),
+                ("versioned", {"instance-volume-attach": every})):
+            found = by_name(run(Durations, cloud.cloud(nova_format)))
+            for name, labels in {**wanted, **more}.items():
+                with self.subTest(format=nova_format, lifecycle=name):
+                    measured = found[f"{name}.duration"]
+                    self.assertTrue(measured)
+                    self.assertEqual([labels] * len(measured), [
+                        set(one.labels) for one in measured])
+                    self.assertTrue(all(one.labels["host"]
+                                        for one in measured))
+
+
 class TestRates(unittest.TestCase):
 
     def test_finished_and_failed_are_counted_for_each_lifecycle(self):
