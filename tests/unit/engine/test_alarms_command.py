@@ -14,8 +14,10 @@
 
 import contextlib
 import io
+import itertools
 import json
 import pathlib
+from unittest import mock
 import uuid
 
 import orjson
@@ -138,6 +140,7 @@ class TestCommand(StoreCase):
             alarm(4) | resources({"=": {"id": THING}}, "volume"))}
         self.servers = {VM}
         self.may_list = True
+        self.broken: set[str] = set()
         self.played = api.Api(self.answer)
         self.addCleanup(self.played.close)
         self.config = pathlib.Path(self.path, "events.conf")
@@ -168,6 +171,8 @@ endpoint = {self.played.url}
 
     def answer(self, request):
         head, _, name = request.path.rpartition("/")
+        if name in self.broken:
+            return 500, {}
         if request.path == "/servers":
             return (200, {}) if self.may_list else (403, {})
         if head == "/servers":
@@ -184,9 +189,10 @@ endpoint = {self.played.url}
 
     def run_command(self, *arguments: str, status: int = 0) -> str:
         with contextlib.redirect_stdout(io.StringIO()) as said, \
-                contextlib.redirect_stderr(io.StringIO()):
+                contextlib.redirect_stderr(io.StringIO()) as told:
             self.assertEqual(status, command.start(
                 [f"--config-file={self.config}", *arguments]))
+        self.told = told.getvalue()
         return said.getvalue()
 
     def gone(self) -> list[str]:
@@ -199,7 +205,36 @@ endpoint = {self.played.url}
         table = self.run_command("reconcile", "--project", PROJECT)
         self.assertRegex(table, rf"aodh +alarm-1 +{PROJECT} +{VM} +n1 +"
                          r"\(deleted at 2026-11-22T10:00:00")
+        self.assertEqual(table, self.run_command(
+            "reconcile", "--project", PROJECT, "--dry-run"))
+        self.assertEqual("2 alarms watch instances that are gone; --delete "
+                         "removes them\n", self.told)
         self.assertEqual(4, len(self.alarms))
+
+    def test_what_fails_is_told_and_the_others_go_all_the_same(self):
+        other = str(uuid.uuid4())
+        self.alarms["alarm-5"] = alarm(5) | resources({"=": {"id": other}})
+        self.keep(event(DELETED, resource_id=VM),
+                  event(DELETED, 1, resource_id=other))
+        self.broken = {"alarm-1"}
+        said = self.run_command("reconcile", "--delete", status=1)
+        self.assertNotIn("alarm-5", self.alarms)
+        self.assertIn("alarm-1", self.alarms)
+        self.assertRegex(self.told, rf"(?m)^{VM}: .*500")
+        self.assertRegex(self.told, r"1 alarms removed, 1 instances failed")
+        firing_id = said.rpartition("firing ")[2].strip()
+        self.broken = {"alarms"}
+        self.run_command("restore", firing_id, status=1)
+        self.assertRegex(self.told, "aodh alarm-5 n5: .*500")
+
+    def test_it_says_how_far_it_has_come_when_it_takes_long(self):
+        self.keep(event(DELETED, resource_id=VM))
+        times = itertools.count(0, 3)
+        with mock.patch.object(command.time, "monotonic",
+                               lambda: next(times)):
+            self.run_command("reconcile")
+        self.assertRegex(self.told, r"(?m)^4 alarms looked at, \d of "
+                         "instances that are gone$")
 
     def test_orphans_are_removed_and_made_again_from_their_record(self):
         """B2"""
