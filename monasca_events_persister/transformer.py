@@ -20,7 +20,6 @@ to the dead letters, from which it can be replayed.
 """
 
 from collections.abc import Callable, Mapping
-import dataclasses
 import logging
 import threading
 
@@ -39,13 +38,6 @@ from monasca_events_common.rules.transforms import Transforms
 from monasca_events_common.store import Document
 
 LOG = logging.getLogger(__name__)
-
-# An event as large as the API takes by the operator's word must pass here
-# too, with a little more. What transforms do not change was inside of the
-# API's limits.
-_MORE = 2 ** 14
-_LIMITS = events.Limits()
-_NONE = events.Limits(event_bytes=2 ** 62, depth=2 ** 62, keys=2 ** 62)
 
 TRANSFORMED = prometheus_client.Counter(
     "monasca_events_transformed",
@@ -93,9 +85,10 @@ class Transformer:
             self._definitions.pop(one.id, None)
             if not one.deleted:
                 self._definitions[one.id] = one
-        self._revision = revision
         if changed:
             self._current = self._compiled(changed)
+        # Last: who sees a revision without its lock takes what is current.
+        self._revision = revision
 
     def _compiled(self, changed: set[str]) -> dict[str, Transforms]:
         current = {project_id: found for project_id, found
@@ -126,19 +119,14 @@ class Transformer:
         found = self._current.get(document.project_id)
         if found is None or not found.wants(document.event_type):
             return None
-        event = _decoded(document)
-        made = found.apply(event)
-        if made and made[0] is event:
+        made = found.records(_decoded(document), len(document.value))
+        if made is None:
             return None
-        limits = dataclasses.replace(_LIMITS, event_bytes=max(
-            _LIMITS.event_bytes, len(document.value) + _MORE))
-        try:
-            several = [_document(one, limits) for one in made]
-        except Rejected as error:
-            made = [found.spare(event, "*", str(error))]
-            several = [_document(made[0], _NONE)]
-        TRANSFORMED.labels(_outcome(made)).inc()
-        return several
+        TRANSFORMED.labels(_outcome([event for event, _ in made])).inc()
+        return [Document(
+            event["project_id"], event["event_id"], event["event_type"],
+            event["timestamp"], record.value, record.headers["index"])
+            for event, record in made]
 
 
 def _decoded(document: Document) -> dict:
@@ -161,10 +149,3 @@ def _outcome(made: list[dict]) -> str:
     if any("transform_failed" in one["marks"] for one in made):
         return "failed"
     return "split" if len(made) > 1 else "changed"
-
-
-def _document(event: Mapping, limits: events.Limits) -> Document:
-    record = events.record(event, limits)
-    return Document(event["project_id"], event["event_id"],
-                    event["event_type"], event["timestamp"], record.value,
-                    record.headers["index"])

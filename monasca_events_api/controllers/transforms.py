@@ -13,12 +13,15 @@
 
 """``/v1.0/transforms``: how tenants want their events changed when stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from oslo_context.context import RequestContext
 
+from monasca_events_api import documents
+from monasca_events_api import rehearsal
 from monasca_events_api.controllers import definitions
 from monasca_events_api.controllers import resource
+from monasca_events_api.controllers import trials
 from monasca_events_api.policies import transforms as policies
 from monasca_events_common import catalog
 from monasca_events_common.catalog import Definition
@@ -59,11 +62,10 @@ class TransformKind(definitions.Kind):
                 code="too_costly", where="transform")
 
     def show(self, found: Definition) -> dict:
-        try:
-            return {"cost": Transform(found.content).cost}
-        except Rejected:
-            # Of another release; it must be there to be mended or deleted.
-            return {"cost": None}
+        # One of another release must be seen to be mended or deleted.
+        several = transforms.compile_all(
+            [({**found.content, "enabled": True}, None)])
+        return {"cost": next((one.cost for one in several), None)}
 
 
 def _judges(content: Mapping) -> tuple:
@@ -77,4 +79,65 @@ class TransformsController(definitions.DefinitionsController):
     index = definitions.DefinitionsController.index
 
     def __init__(self, parts: resource.Parts) -> None:
-        super().__init__(TransformKind(parts))
+        kind = TransformKind(parts)
+        super().__init__(kind)
+        self.test = TestController(kind)
+
+
+class TestController:
+    """Try transforms on one event; nothing is kept."""
+
+    index = resource.methods()
+
+    def __init__(self, kind: TransformKind) -> None:
+        self._kind = kind
+        self._parts = kind.parts
+
+    @index.when("POST")
+    def post(self, req, resp):
+        parts = self._parts
+        who = resource.caller(parts, req, policies.TEST)
+        draft, transform_id, given, event_id = documents.take(
+            documents.read_document(req.environ), "transform",
+            "transform_id", "event", "event_id")
+        several = list(self._candidates(who, draft, transform_id))
+        event = trials.event_of(parts, who.project_id, given, event_id)
+        return resource.answer(rehearsal.rehearse(several, event))
+
+    def _candidates(self, who: RequestContext, draft, transform_id
+                    ) -> Iterator[rehearsal.Candidate]:
+        """Yield a draft, one that is there, or else all that are in force.
+
+        :raises Rejected: there are both, or the draft is wrong
+        """
+        if draft is not None and transform_id is not None:
+            raise Rejected("expected either transform, a draft, or "
+                           "transform_id, or neither for all that are in "
+                           "force", code="invalid_field", where="transform")
+        if draft is not None:
+            if type(draft) is not dict:
+                raise Rejected("transform is no object",
+                               code="invalid_definition", where="transform")
+            yield rehearsal.Candidate(self._kind.complete(
+                who, {"name": trials.DRAFT, **draft}, None))
+        elif transform_id is not None:
+            if not resource.is_id(transform_id):
+                raise Rejected("transform_id is no id", code="invalid_field",
+                               where="transform_id")
+            yield _candidate(self._parts.catalog.get(
+                who.project_id, catalog.TRANSFORMS, transform_id))
+        else:
+            for one in self._all(who.project_id):
+                if one.content["enabled"]:
+                    yield _candidate(one)
+
+    def _all(self, project_id: str) -> Iterator[Definition]:
+        after = None
+        while page := self._parts.catalog.list(
+                project_id, catalog.TRANSFORMS, after=after):
+            yield from page
+            after = page[-1].id
+
+
+def _candidate(found: Definition) -> rehearsal.Candidate:
+    return rehearsal.Candidate(found.content, found.id, found.revision)

@@ -77,6 +77,25 @@ def method_types(parts: resource.Parts, project_id: str,
     return found
 
 
+def event_of(parts: resource.Parts, project_id: str, given, event_id
+             ) -> dict:
+    """Return the canonical event that is to be tried.
+
+    :param given: of the request, None where there is none
+    :param event_id: the same, of an event that is stored
+    :raises Rejected: there is neither or both, or the event is wrong
+    """
+    if (given is None) == (event_id is None):
+        raise Rejected("expected either event or event_id",
+                       code="invalid_field", where="event")
+    if event_id is None:
+        return trial.complete_event(given, project_id, parts.clock())
+    if not resource.is_id(event_id):
+        raise Rejected("event_id is no id", code="invalid_field",
+                       where="event_id")
+    return orjson.loads(parts.store.get(project_id, event_id))
+
+
 class TestController:
     """Try a trigger on one event; nothing is kept."""
 
@@ -94,23 +113,11 @@ class TestController:
             documents.read_document(req.environ), "trigger", "trigger_id",
             "event", "event_id")
         rule, content = rule_of(self._kind, who, draft, trigger_id)
-        event = self._event(who.project_id, given, event_id)
+        event = event_of(parts, who.project_id, given, event_id)
         named = [one for wanted in content.get("notify", {}).values()
                  for one in wanted]
         return resource.answer(trial.attempt(
             rule, event, method_types(parts, who.project_id, named)))
-
-    def _event(self, project_id: str, given, event_id) -> dict:
-        if (given is None) == (event_id is None):
-            raise Rejected("expected either event or event_id",
-                           code="invalid_field", where="event")
-        if event_id is None:
-            return trial.complete_event(given, project_id,
-                                        self._parts.clock())
-        if not resource.is_id(event_id):
-            raise Rejected("event_id is no id", code="invalid_field",
-                           where="event_id")
-        return orjson.loads(self._parts.store.get(project_id, event_id))
 
 
 class ExplainController:

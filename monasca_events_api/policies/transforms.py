@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Who may define transforms."""
+"""Who may define transforms and try them."""
 
 from monasca_events_api.policies import definitions
 
@@ -18,4 +18,11 @@ PATH = "/v1.0/transforms"
 
 RULES_OF = definitions.Rules("transforms", PATH, "transforms")
 
-RULES = RULES_OF.defaults
+TEST = "transforms:test"
+
+RULES = [
+    *RULES_OF.defaults,
+    definitions.rule(
+        TEST, definitions.READER, "Try transforms on one event.",
+        ("POST", f"{PATH}/test")),
+]

@@ -21,9 +21,12 @@ what was not to be seen.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 import copy
+import dataclasses
 
 import orjson
 
+from monasca_events_common import event as events
+from monasca_events_common.bus import Record
 from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import operations
 from monasca_events_common.rules.allowance import Allowance
@@ -42,6 +45,13 @@ MAX_BYTES = 64 * 1024
 
 #: Characters of its name that an event's marks show.
 MAX_NAME = 64
+
+# An event as large as the API takes by the operator's word must pass here
+# too, with a little more. What transforms do not change was inside of the
+# API's limits.
+_LIMITS = events.Limits()
+_MORE = 2 ** 14
+_NONE = events.Limits(event_bytes=2 ** 62, depth=2 ** 62, keys=2 ** 62)
 
 SCHEMA = {
     "type": "object", "additionalProperties": False,
@@ -145,6 +155,11 @@ class Broken:
         except Rejected:
             self._pattern = None
 
+    def error(self) -> Rejected:
+        """Return what is said where nothing goes on without it."""
+        return Rejected(f"the transform {self.name!r} cannot be applied: "
+                        f"{self.reason}", code="transform_broken")
+
     def accepts_type(self, event_type: str) -> bool:
         """Return whether it might have wanted an event of this type."""
         return self._pattern is None or self._pattern.accepts_type(event_type)
@@ -182,9 +197,7 @@ class Transforms:
         """
         for one in self.broken:
             if one.accepts_type(event["event_type"]):
-                raise Rejected(
-                    f"the transform {one.name!r} cannot be applied: "
-                    f"{one.reason}", code="transform_broken")
+                raise one.error()
         allowance = Allowance()
         found: list[dict] = [event]
         for transform in self._several:
@@ -204,6 +217,26 @@ class Transforms:
                 return [self.spare(event, transform.name, str(error))]
             found = made
         return found
+
+    def records(self, event: Mapping, size: int
+                ) -> list[tuple[dict, Record]] | None:
+        """Return the same, each event with its bytes; None leaves it as it is.
+
+        An event that would outgrow the limits of one is spared too.
+
+        :param size: of the event, in bytes
+        :raises Rejected: nobody can say what of it may be stored
+        """
+        made = self.apply(event)
+        if len(made) == 1 and made[0] is event:
+            return None
+        limits = dataclasses.replace(_LIMITS, event_bytes=max(
+            _LIMITS.event_bytes, size + _MORE))
+        try:
+            return [(one, events.record(one, limits)) for one in made]
+        except Rejected as error:
+            spared = self.spare(event, "*", str(error))
+            return [(spared, events.record(spared, _NONE))]
 
     def spare(self, event: Mapping, name: str, reason: str) -> dict:
         """Return what is stored of an event that cannot be transformed.

@@ -23,6 +23,7 @@ import datetime
 import os
 import tempfile
 import threading
+import time
 import uuid
 
 import httpx
@@ -37,7 +38,9 @@ from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common import event
 from monasca_events_common import store
+from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog import secrets
+from monasca_events_persister.transformer import Transformer
 from monasca_events_persister.writer import Writer
 
 PREFIX = "MONASCA_EVENTS_TEST_"
@@ -143,10 +146,15 @@ class Service:
         self._pump.start()
 
     def _run(self) -> None:
-        handler = Writer(self.parts.store)
+        handler = Writer(self.parts.store, Transformer(
+            lambda: Catalog(self.parts.database)))
+        ticked = 0.0
         subscription = self.parts.bus.subscribe(
             self.parts.conf.bus.topic, "persister", _Watcher())
         while not self._stop.is_set():
+            if time.monotonic() - ticked >= handler.tick_every:
+                ticked = time.monotonic()
+                handler.tick(ticked, dict)
             batch = subscription.poll(1000, 0.02)
             if batch:
                 handler.handle(batch)

@@ -62,7 +62,6 @@ _OPERATE = {name: 202 if status == 200 else status
 _FORGET = {name: 204 if status == 200 else status
            for name, status in _ADMIN.items()}
 # Asked for by PROJECT's member; who only reads has posted nothing.
-# Asked for by PROJECT's member; who only reads has posted nothing.
 _RECEIPT = {**_SHOW, "READER": 403, "SERVICE": 404}
 _TOO_LATE = {**_CHANGE, "MEMBER": 409, "MANAGER": 409}
 
@@ -108,6 +107,7 @@ TABLE = {
     ("GET", "/v1.0/notification-methods/{method_id}/deliveries"): _SHOW,
     ("GET", "/v1.0/transforms"): _READ,
     ("POST", "/v1.0/transforms"): _MADE,
+    ("POST", "/v1.0/transforms/test"): _READ,
     ("GET", "/v1.0/transforms/{transform_id}"): _SHOW,
     ("PATCH", "/v1.0/transforms/{transform_id}"): _CHANGE,
     ("DELETE", "/v1.0/transforms/{transform_id}"): _DELETE,
