@@ -59,7 +59,8 @@ API_OPTS = [
                     "whole. Store drivers make names from project ids, so "
                     "that anything beyond letters, digits, '-' and '_' is "
                     "unwise."),
-    cfg.ListOpt("replay_stages", default=["persister"], mutable=True,
+    cfg.ListOpt("replay_stages", default=["persister", "engine"],
+                mutable=True,
                 help="Stages whose dead letters can be replayed through this "
                      "API. Those of agent and poster go into the spool of "
                      "the machine on which they are replayed; name them only "

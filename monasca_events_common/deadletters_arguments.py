@@ -33,8 +33,8 @@ examples:
   {PROG} purge --code not_json --all
   {PROG} resume persister
 
-Stages are agent, poster and persister. Letters of agent and poster want to be
-replayed on the agent's host, with its configuration file."""
+Stages are agent, poster, persister and engine. Letters of agent and poster
+want to be replayed on the agent's host, with its configuration file."""
 
 _EXAMPLES = {
     "list": ("--stage persister --limit 20", "--code forged_record --json"),
@@ -95,8 +95,8 @@ def _add_choice(parser) -> None:
 
 
 def _add_filters(parser) -> None:
-    parser.add_argument("--stage", help="letters of one stage: agent, poster "
-                                        "or persister")
+    parser.add_argument("--stage", help="letters of one stage: agent, poster, "
+                                        "persister or engine")
     parser.add_argument("--project-id", metavar="ID",
                         help="letters of one project")
     parser.add_argument("--code", help="letters with one reason code")

@@ -44,7 +44,7 @@ connection = sqlite:///{state}/dead-letters.db
 [api]
 host = 127.0.0.1
 port = {port}
-replay_stages = agent, poster, persister
+replay_stages = agent, poster, persister, engine
 
 [metrics]
 ports = {metrics}

@@ -25,9 +25,12 @@ import sys
 import tempfile
 import unittest
 
+from monasca_events_common.bus.sqlite import SqliteBus
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.deadletters_arguments import parse
+from tests.bench.sample import options
+from tests.contract.bus import Ownership
 
 COMMAND = pathlib.Path(sys.executable).parent / "monasca-events-dead-letters"
 NOW = "2026-11-22T10:00:00.000000Z"
@@ -241,6 +244,22 @@ class TestChanging(CommandCase):
                            status=1)
         self.assertIn("0 replayed", done.stdout)
         self.assertEqual([1, 2, 3, 4], self.left())
+
+    def test_letters_of_those_that_read_the_bus_go_back_onto_it(self):
+        self.letters.put([DeadLetter(
+            stage="engine", code="x", reason="r", error="E", position="p/0/1",
+            project_id=PROJECT, raw=b"{}", headers={"schema": "1"})], NOW)
+        self.assertEqual("2 replayed, 0 failed\n",
+                         self.run_it("replay", "1", "4").stdout)
+        bus = SqliteBus(options(SqliteBus.OPTS,
+                                path=f"{self.folder}/none/bus.db"))
+        self.addCleanup(bus.close)
+        subscription = bus.subscribe("monevents", "test", Ownership())
+        self.addCleanup(subscription.close)
+        found = subscription.poll(10, 5)
+        self.assertIn((PROJECT.encode(), b"{}", {"schema": b"1"}),
+                      [tuple(one[:3]) for one in found])
+        self.assertEqual([2, 3], self.left())
 
     def test_resume_lets_a_stage_go_on(self):
         self.letters.trip("persister", "too bad", NOW)
