@@ -20,7 +20,6 @@ what was not to be seen.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-import copy
 import dataclasses
 
 import orjson
@@ -45,6 +44,9 @@ MAX_BYTES = 64 * 1024
 
 #: Characters of its name that an event's marks show.
 MAX_NAME = 64
+
+# Event types whose answer is remembered; tenants make them up.
+_MAX_TYPES = 1000
 
 # An event as large as the API takes by the operator's word must pass here
 # too, with a little more. What transforms do not change was inside of the
@@ -176,6 +178,8 @@ class Transforms:
         """:param several: by creation, oldest first"""
         self._several = sorted(several, key=lambda one: one.position)
         self.broken = tuple(broken)
+        #: Event type → what ``wants`` says; asked for each event there is.
+        self._wanted: dict[str, bool] = {}
         self._retypes = any(operation.retypes for one in self._several
                             for operation in one.operations)
 
@@ -185,9 +189,15 @@ class Transforms:
 
     def wants(self, event_type: str) -> bool:
         """Return whether an event of this type need be decoded at all."""
-        return any(one.pattern.accepts_type(event_type)
-                   for one in self._several) or any(
-            one.accepts_type(event_type) for one in self.broken)
+        found = self._wanted.get(event_type)
+        if found is None:
+            if len(self._wanted) >= _MAX_TYPES:
+                self._wanted.clear()
+            found = self._wanted[event_type] = any(
+                one.pattern.accepts_type(event_type)
+                for one in self._several) or any(
+                one.accepts_type(event_type) for one in self.broken)
+        return found
 
     def apply(self, event: Mapping) -> list[dict]:
         """Return what is to be stored of an event; [] drops it.
@@ -206,7 +216,7 @@ class Transforms:
                 for one in found:
                     if transform.wants(one):
                         if one is event:
-                            one = copy.deepcopy(event)
+                            one = _copy(event)
                         *_, last = transform.steps(one, allowance)
                         made.extend(last)
                     else:
@@ -244,7 +254,7 @@ class Transforms:
         :param name: of the transform that failed
         :param reason: why, without any value of the event
         """
-        spared = copy.deepcopy(event)
+        spared = _copy(event)
         spared["marks"]["transform_failed"] = {
             name[:MAX_NAME]: reason[:200]}
         concerned = [
@@ -256,6 +266,11 @@ class Transforms:
             operations.withhold(spared, concerned)
             spared["marks"]["withheld"] = True
         return spared
+
+
+def _copy(event: Mapping) -> dict:
+    """Return a deep copy of an event, five times as fast as copy's."""
+    return orjson.loads(orjson.dumps(event))
 
 
 def compile_all(contents: Iterable[tuple[Mapping, int | None]]

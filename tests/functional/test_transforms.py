@@ -154,6 +154,23 @@ class TransformsTest(unittest.TestCase):
         self.assertEqual(204, self.call(
             "DELETE", f"transforms/{made['id']}").status_code)
 
+    def test_ids_that_no_database_would_like_are_unknown(self):
+        """S6"""
+        for name in ("\0", "a\0b", "\u00e9", "x" * 65, " \t", "'--", 7, []):
+            with self.subTest(name=name):
+                for body in ({"transform_id": name,
+                              "event": {"event_type": "a"}},
+                             {"event_id": name}):
+                    answer = self.call("POST", "transforms/test", json=body)
+                    self.assertIn(answer.status_code, (400, 404))
+        for path in ("transforms/%00", "transforms/_kind", "transforms/test/x",
+                     "transforms/x/test", "transforms/..%2ftriggers",
+                     f"transforms/{'a' * 5000}"):
+            with self.subTest(path=path):
+                answer = self.call("GET", path)
+                self.assertIn(answer.status_code, (404, 405), answer.text)
+                self.assertIn("errors", answer.json())
+
     def test_hostile_definitions_are_answered_and_never_stop_the_storing(self):
         """S9, S10, S11, S13"""
         generator = random.Random(20261125)
