@@ -18,7 +18,9 @@ groups one after the other; deadlines that have passed are asked. What comes
 of it goes into one transaction, and only then to the dispatcher.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import collections
+from collections.abc import Callable, Collection, Mapping, Sequence
+import itertools
 import logging
 import threading
 import time
@@ -60,6 +62,10 @@ STAGE = "engine"
 #: Deadlines up to so many seconds ahead are kept in memory.
 HORIZON = 120.0
 
+#: Groups whose deadline has come that one turn asks; where a whole cloud's
+#: ends are missing, the others stay in the database and events in between.
+TURN = 2000
+
 _NEVER = float("-inf")
 
 #: Seconds after which a partition of which nothing came counts as read up to
@@ -96,6 +102,8 @@ class Engine(Handler):
         self._roads = Roads()
         self._room = WaitingRoom()
         self._groups = Groups(self._report)
+        #: Groups whose deadline has come and that were not asked yet.
+        self._due: collections.deque[bytes] = collections.deque()
         self._instances: dict[Rule, object] = {}
         #: Partition → position as the database has it, None for none there.
         self._stored: dict[int, Position | None] = {}
@@ -187,7 +195,7 @@ class Engine(Handler):
         """
         now = self._clock()
         due = self._groups.next_deadline()
-        if due is None or due > now - self.conf.lateness:
+        if not self._due and (due is None or due > now - self.conf.lateness):
             return {}
         if not self._asked:
             self._asked = {partition: (now, following, end)
@@ -294,10 +302,8 @@ class Engine(Handler):
             metrics.LIMITED.labels("waiting_events").inc(early)
         methods = self._ruleset.methods
         found = self._show(turn, now, work)
-        due = self._groups.due(now) if seen else []
-        if due:
-            self._fetch(due)
-            found += self._groups.tick(due, lambda group: min(
+        if seen:
+            found += self._groups.tick(self._fetch_due(now), lambda group: min(
                 reached((group.project_id, group.source)),
                 seen.get(group.partition, _NEVER) - lateness))
         values = {one.event_id: one.delivery.value for one in turn}
@@ -344,13 +350,31 @@ class Engine(Handler):
             found.extend(self._groups.observe(event, wanted, partition))
         return found
 
-    def _fetch(self, ids: Sequence[bytes]) -> None:
-        """Bring groups into memory that the database has."""
+    def _fetch_due(self, now: float) -> Sequence[bytes]:
+        """Return groups whose turn it is to be asked, and are in memory."""
+        if not self._due:
+            self._due.extend(self._groups.due(now))
+        turn = list(itertools.islice(self._due, TURN))
+        # Others' groups are others' to ask.
+        self._fetch(turn, self._stored)
+        for _ in turn:
+            self._due.popleft()
+        return turn
+
+    def _fetch(self, ids: Sequence[bytes],
+               partitions: Collection[int] | None = None) -> None:
+        """Bring groups into memory that the database has.
+
+        :param partitions: only those of these, None for any: an event may
+            come by another one than before
+        """
         missing = list(dict.fromkeys(
             one for one in ids if one not in self._groups.live))
         for row in self._checkpoint.states(missing):
             rule = self._ruleset.rule(row["trigger_id"])
-            if rule is None or rule.version != row["generation"]:
+            if rule is None or rule.version != row["generation"] or (
+                    partitions is not None
+                    and row["partition"] not in partitions):
                 continue
             trigger = rule.make()
             state = orjson.loads(row["state"])
@@ -397,6 +421,8 @@ class Engine(Handler):
         if work:
             self._unsaved = work
             self._attempt(again=False)
+        else:
+            self._groups.settle(self.conf.max_groups)
 
     def _flush(self) -> None:
         """Save what could not be saved the last time."""

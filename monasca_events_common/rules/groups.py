@@ -21,6 +21,7 @@ elsewhere gives back those that are wanted before asking.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import hashlib
 import heapq
+import itertools
 
 import orjson
 
@@ -240,6 +241,7 @@ class Groups:
             if group.is_idle:
                 self.live.pop(group.id, None)
         self.changed.clear()
-        if most is not None:
-            for wanted in list(self.live)[:max(0, len(self.live) - most)]:
+        if most is not None and len(self.live) > most:
+            for wanted in list(itertools.islice(self.live,
+                                                len(self.live) - most)):
                 del self.live[wanted]

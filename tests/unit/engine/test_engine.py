@@ -24,6 +24,7 @@ from monasca_events_common.bus import Delivery
 from monasca_events_common.database.tables import POSITIONS
 from monasca_events_common.database.tables import SEEN
 from monasca_events_common.errors import Unavailable
+from monasca_events_engine import engine
 from monasca_events_engine.checkpoint import Fenced
 from monasca_events_engine.outbox import delivery_id
 from monasca_events_engine.testing import stamp
@@ -194,6 +195,40 @@ class TestOrdered(EngineCase):
         self.assertEqual([("missed", 60), ("recovered", 70)],
                          self.site.outcomes())
         self.assertEqual([], self.site.states())
+
+    def test_where_many_ends_are_missing_they_are_missed_in_turns(self):
+        """Neither memory nor the next events wait for all of them."""
+        self.conf = {"max_groups": 100}
+        self.setUp()
+        self.site.trigger(ABSENCE)
+        self.site.trigger(DELETED)
+        count = engine.TURN + 500
+        self.site.send(*[event("a.start", 0, name=f"v{n}",
+                               resource_id=f"v{n}") for n in range(count)],
+                       at=1)
+        self.site.now = 61.0
+        self.site.engine.tick(61.0, self.site.ends)
+        self.assertEqual(engine.TURN, len(self.site.firings()))
+        self.assertLessEqual(len(self.site.engine._groups.live), 100)
+        self.site.send(event("vm.delete.end", 61))
+        self.site.engine.tick(61.0, self.site.ends)
+        missed = [one["key"]["resource_id"] for one in self.site.firings()
+                  if one["outcome"] == "missed"]
+        self.assertEqual(sorted(f"v{n}" for n in range(count)),
+                         sorted(missed))
+
+    def test_what_is_another_members_by_now_is_theirs_to_miss(self):
+        self.site.trigger(ABSENCE)
+        self.site.send(event("a.start", 0))
+        self.site.pass_to(2)
+        self.site.engine.revoked([0])
+        self.site.engine.assigned([1])
+        self.site.now = 61.0
+        for _ in range(2):
+            self.site.engine.tick(61.0, lambda: {1: (0, 0)})
+            self.site.now += 3
+        self.assertEqual([], self.site.firings())
+        self.assertEqual({}, self.site.engine._groups.live)
 
     def test_events_that_come_in_any_order_are_taken_in_theirs(self):
         """F19"""
