@@ -45,6 +45,7 @@ from monasca_events_common.database.tables import DELIVERIES
 from monasca_events_common.database.tables import FIRINGS
 from monasca_events_common.database.tables import POSITIONS
 from monasca_events_common.database.tables import STATES
+from monasca_events_engine.roads import PERIOD
 from tests.bench.bench_memory import _rollup
 from tests.bench.sample import event
 from tests.bench.sample import Missing
@@ -268,19 +269,24 @@ def open_sequences(make, count: int) -> Mapping:
 
 def _open(site: Site, folder: pathlib.Path, count: int) -> Mapping:
     project_id = "a" * 32
-    Catalog(site.database).create(project_id, TRIGGERS, str(uuid.uuid4()), {
-        "name": "m", "kind": "absence", "group_by": ["resource_id"],
-        "start": {"event_type": ["o.start"]},
-        "expect": {"event_type": ["o.end"]}, "within": 86400}, NOW)
-    soon = str(uuid.uuid4())
-    Catalog(site.database).create(project_id, TRIGGERS, soon, {
-        "name": "s", "kind": "absence", "group_by": ["resource_id"],
-        "start": {"event_type": ["s.start"]},
-        "expect": {"event_type": ["s.end"]}, "within": 3}, NOW)
+    catalog = Catalog(site.database)
+    made = {}
+    for name, content in {
+            "open": {"kind": "absence", "group_by": ["resource_id"],
+                     "start": {"event_type": ["o.start"]},
+                     "expect": {"event_type": ["o.end"]}, "within": 86400},
+            "soon": {"kind": "absence", "group_by": ["resource_id"],
+                     "start": {"event_type": ["s.start"]},
+                     "expect": {"event_type": ["s.end"]}, "within": 3},
+            "plain": {"kind": "match", "pattern": {
+                "event_type": ["p"]}}}.items():
+        made[name] = str(uuid.uuid4())
+        catalog.create(project_id, TRIGGERS, made[name],
+                       {"name": name, **content}, NOW)
     daemons = Daemons(folder)
     daemons.configure(_conf(folder, site))
     daemons.start("engine")
-    peak = 0.0
+    peak, began = 0.0, time.monotonic()
     try:
         for start in range(0, count, 1000):
             site.bus.publish(site.topic, [
@@ -293,20 +299,34 @@ def _open(site: Site, folder: pathlib.Path, count: int) -> Mapping:
         wait_for("all are open", lambda: counted(
             site.database, STATES) >= count, 1200, every=1.0)
         peak = max(peak, _rollup(daemons.workers("engine")[0])["Rss"] / 1024)
+        filled = time.monotonic() - began
+        # They came faster than they were taken; the engine waits for events
+        # of a project that come late for as long as it remembers that.
+        time.sleep(2 * PERIOD)
         site.bus.publish(site.topic, [
             _small(project_id, "s.start", f"soon-{n}") for n in range(500)])
-        errors = _deadline_errors(site, soon, 500)
+        errors = _deadline_errors(site, made["soon"], 500)
         daemons.kill("engine")
-        site.bus.publish(site.topic, [
-            _small(project_id, "s.start", f"later-{n}") for n in range(10)])
+        site.bus.publish(site.topic, [_small(project_id, "p", "first")])
         began = time.monotonic()
         daemons.start("engine")
         wait_for("a restarted engine decides", lambda: counted(
-            site.database, FIRINGS, FIRINGS.c.trigger_id == soon) >= 510, 120)
-        restart = time.monotonic() - began - 3
+            site.database, FIRINGS, FIRINGS.c.trigger_id == made["plain"]),
+            120)
+        restart = time.monotonic() - began
+        site.bus.publish(site.topic, [
+            _small(project_id, "o.end", f"{n}") for n in range(1000)])
+        wait_for("what was open before can end", lambda: counted(
+            site.database, STATES,
+            STATES.c.trigger_id == made["open"]) == count - 1000, 60)
+        peak = max(peak, _rollup(daemons.workers("engine")[0])["Rss"] / 1024)
         return {"open": count, "open_mb": round(peak),
+                "open_seconds": round(filled),
                 "deadline_error_s": round(max(errors), 2),
-                "restart_s": round(max(0.0, restart), 1)}
+                "restart_s": round(restart, 1)}
+    except (AssertionError, TimeoutError):
+        sys.stderr.write(daemons.log("engine")[-3000:])
+        raise
     finally:
         daemons.close()
 
