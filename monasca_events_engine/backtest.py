@@ -20,7 +20,6 @@ the job anew. Nothing but the job's own row is ever written.
 """
 
 from collections.abc import Callable, Mapping
-import dataclasses
 import logging
 import threading
 import time
@@ -40,8 +39,10 @@ from monasca_events_common.errors import StoreUnavailable
 from monasca_events_common.errors import Unavailable
 from monasca_events_common.rules import definition
 from monasca_events_common.rules.firing import format_seconds
+from monasca_events_common.store import Page
 from monasca_events_common.store import Store
 from monasca_events_engine.outbox import Outbox
+from monasca_events_engine.pages import pages
 from monasca_events_engine.rehearsal import exact_types
 from monasca_events_engine.rehearsal import Rehearsal
 from monasca_events_engine.rehearsal import TooManyGroups
@@ -75,9 +76,6 @@ _REPORT = 1.0
 
 #: Seconds between two looks for results that are old.
 _TIDY = 600.0
-
-#: Fewer events are not asked for at once, however costly the query.
-_LEAST_PAGE = 50
 
 
 class Stopped(Exception):
@@ -212,23 +210,14 @@ class Backtester:
 
     def _read(self, project_id: str, wanted: query.Query,
               rehearsal: Rehearsal, progress: "_Progress") -> None:
-        while True:
-            try:
-                page = progress.patiently(
-                    lambda one=wanted: self._store.search(project_id, one))
-            except Rejected as error:
-                if error.code != "query_too_costly" \
-                        or wanted.limit <= _LEAST_PAGE:
-                    raise
-                wanted = dataclasses.replace(
-                    wanted, limit=max(_LEAST_PAGE, wanted.limit // 2))
-                continue
+        def search(one: query.Query) -> Page:
+            return progress.patiently(
+                lambda: self._store.search(project_id, one))
+
+        for page in pages(search, wanted):
             rehearsal.show(page.events, is_last=page.marker is None)
             if page.events:
                 progress.reach(page.events[-1], rehearsal)
-            if page.marker is None:
-                break
-            wanted = dataclasses.replace(wanted, marker=page.marker)
         rehearsal.end()
         progress.at = progress.until
 

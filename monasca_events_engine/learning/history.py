@@ -13,7 +13,6 @@
 """The history: what a store holds, event after event in the order of time."""
 
 from collections.abc import Callable, Iterator, Sequence
-import dataclasses
 import logging
 import time
 
@@ -25,12 +24,12 @@ from monasca_events_common.query import Query
 from monasca_events_common.store import ALL
 from monasca_events_common.store import Page
 from monasca_events_common.store import Store
+from monasca_events_engine.pages import pages
 
 LOG = logging.getLogger(__name__)
 
 #: Events of a page, and fewer where the store finds that too costly.
 PAGE = 2000
-LEAST_PAGE = 50
 
 #: Seconds for which a store that does not answer is asked again.
 PATIENCE = 60.0
@@ -74,23 +73,12 @@ class StoredEvents:
             yield self._events(project)
 
     def _events(self, project) -> Iterator[dict]:
-        wanted = self._query
-        while True:
-            try:
-                page: Page = self._patiently(
-                    lambda one=wanted: self._store.search(project, one))
-            except Rejected as error:
-                if error.code != "query_too_costly" \
-                        or wanted.limit <= LEAST_PAGE:
-                    raise
-                wanted = dataclasses.replace(
-                    wanted, limit=max(LEAST_PAGE, wanted.limit // 2))
-                continue
+        def search(one: Query) -> Page:
+            return self._patiently(lambda: self._store.search(project, one))
+
+        for page in pages(search, self._query):
             for value in page.events:
                 yield orjson.loads(value)
-            if page.marker is None:
-                return
-            wanted = dataclasses.replace(wanted, marker=page.marker)
 
     def _patiently(self, ask: Callable):
         """Return what the store answers.
