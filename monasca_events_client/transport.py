@@ -43,6 +43,8 @@ _SAFE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
 _VERSION = re.compile(r"/v1(\.0)?/*\Z")
 
+_REASON = re.compile(r"\[Errno -?[0-9]+\] ([^'\")]+)")
+
 #: Query parameters, in their order; names may repeat.
 Query = Sequence[tuple[str, str]]
 
@@ -231,8 +233,12 @@ def _translate(error: ksa.ClientException) -> errors.ClientError:
     if isinstance(error, ksa.DiscoveryFailure):
         return errors.Unreachable(text)
     if isinstance(error, ksa.ConnectionError):
+        # What requests and urllib3 wrap around it is nothing to people.
+        what, _, why = text.partition(": HTTP")
+        reason = _REASON.search(why)
         return errors.Unreachable(
-            text, retriable=not isinstance(error, ksa.SSLError))
+            what + (f": {reason[1]}" if reason else ""),
+            retriable=not isinstance(error, ksa.SSLError))
     if isinstance(error, ksa.HttpError) and error.response is not None:
         # Of the identity service: who asks could not be told.
         found = errors.of_response(error.response)
@@ -254,5 +260,10 @@ def dump(value: Any) -> bytes:
 
 
 def quote(text: str) -> str:
-    """Return a part of a path, whatever is in it."""
+    """Return a part of a path, whatever is in it.
+
+    :raises ValueError: it would be another path
+    """
+    if text in ("", ".", ".."):
+        raise ValueError(f"{text!r} is no id")
     return parse.quote(text, safe="")

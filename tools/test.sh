@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 . tools/venv.sh
 case "${1:-}" in -h|--help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0;; esac
 make_venv .venv \
-    standalone,kafka,confluent,elasticsearch,mysql,postgresql,client \
+    standalone,kafka,confluent,elasticsearch,mysql,postgresql,cli \
     test-requirements.txt || exit 1
 missing=
 command -v java >/dev/null || [ -x "${JAVA_HOME:-none}/bin/java" ] ||

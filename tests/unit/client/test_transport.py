@@ -237,6 +237,9 @@ class DumpTest(unittest.TestCase):
 
     def test_a_part_of_a_path_stays_one(self):
         self.assertEqual("a%2F..%3Fb", transport.quote("a/..?b"))
+        for wrong in ("", ".", ".."):
+            with self.subTest(wrong=wrong), self.assertRaises(ValueError):
+                transport.quote(wrong)
 
 
 class PersonasTest(SiteTest):

@@ -48,6 +48,9 @@ NAMESPACES = ("monasca_events.bus", "monasca_events.store",
               "monasca_events.alarm_services",
               "oslo.messaging.notify.drivers")
 
+#: What openstack loads; it names no plug-in of an operator's.
+CLIENT = ("openstack.cli.extension", "openstack.event.v1")
+
 #: Commands that a person types, rather than a supervisor.
 TYPED = ("monasca-events-alarms", "monasca-events-dead-letters",
          "monasca-events-generate", "monasca-events-learn",
@@ -164,13 +167,16 @@ class PagesTest(unittest.TestCase):
 
     def test_what_is_installed_is_what_setup_cfg_says(self):
         """An environment that is older than setup.cfg tests nothing."""
-        for namespace in NAMESPACES:
+        for namespace in (*NAMESPACES, *CLIENT):
             installed = {one.name for one in metadata.entry_points(
                 group=namespace)}
             self.assertLessEqual(set(entry_points(namespace)), installed)
 
     def test_every_command_is_mentioned(self):
         self.assertEqual([], unmentioned(entry_points("console_scripts")))
+        self.assertEqual([], unmentioned(
+            name.replace("_", " ")
+            for name in entry_points("openstack.event.v1")))
 
     def test_every_command_helps(self):
         for name in entry_points("console_scripts"):
