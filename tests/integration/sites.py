@@ -494,15 +494,25 @@ class Keystone:
         self._identity = self._admin.identity
         self._users: dict[str, tuple[str, str]] = {}
         self._ids: dict[str, str] = {}
-        self._service(endpoint)
+        self.register(endpoint)
 
-    def _service(self, endpoint: str) -> None:
-        service = self._identity.create_service(
-            name=f"monasca-events-{self._prefix}", type="event")
+    def register(self, endpoint: str) -> None:
+        """Put the service into the catalog."""
+        self._made = self._identity.create_service(
+            name=f"monasca-events-{self._prefix}", type="event").id
         for interface in ("public", "internal", "admin"):
             self._identity.create_endpoint(
-                service_id=service.id, interface=interface, url=endpoint,
+                service_id=self._made, interface=interface, url=endpoint,
                 region_id=self._where["region_name"])
+
+    def withdraw(self, others: bool = False) -> None:
+        """Take the service out of the catalog again.
+
+        :param others: those of other sites instead, which are not up
+        """
+        for one in self._identity.services(type="event"):
+            if (one.id != self._made) == others:
+                self._identity.delete_service(one.id)
 
     def project(self, name: str) -> str:
         return self._identity.create_project(
