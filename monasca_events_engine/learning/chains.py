@@ -19,7 +19,7 @@ left out, and so are pairs, which are spans.
 """
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
 
 from monasca_events_engine.learning.requests import Request
@@ -58,13 +58,14 @@ class Chain:
 _Order = Mapping[str, int]
 
 
-def chains(requests: Sequence[Request], share: float, least: int
-           ) -> Iterator[Chain]:
+def chains(requests: Sequence[Request], share: float, least: int,
+           told: Callable[[int, int], None]) -> Iterator[Chain]:
     """Yield the chains of requests that have the same field in common.
 
     :param share: of the requests in which a step comes, the part in which
         the next one follows
     :param least: requests in which a chain must have begun
+    :param told: is told how many types of events were looked at, of how many
     """
     counts = collections.Counter(_order(one) for one in requests)
     orders = [(dict(order), count) for order, count in counts.items()]
@@ -74,14 +75,18 @@ def chains(requests: Sequence[Request], share: float, least: int
             begun.setdefault(name, []).append((order, count))
     totals = {name: sum(count for _, count in found)
               for name, found in begun.items()}
-    made = {name: _line(name, begun[name], share * total)
-            for name, total in totals.items() if total >= least}
+    made: dict[str, tuple[str, ...]] = {}
+    for done, (name, total) in enumerate(totals.items(), 1):
+        if total >= least:
+            made[name] = _line(name, begun[name], share * total)
+        told(done, len(totals))
     for name, steps in made.items():
         if len(steps) >= _LEAST and not _is_part(name, made, totals, share):
             if len(steps) > MAX_STEPS:
                 # The last one is what everybody waits for.
                 steps = (*steps[:MAX_STEPS - 1], steps[-1])
             yield _measured(steps, requests, totals[name])
+            told(len(totals), len(totals))
 
 
 def _order(request: Request) -> tuple[tuple[str, int], ...]:
@@ -113,15 +118,13 @@ def _line(first: str, begun: Sequence[tuple[_Order, int]], least: float
                    key=lambda name: (ranks[name] / after[name], name))
     steps = [first]
     for name in often:
-        if _follow(begun, [*steps, name]) >= least:
+        # Those in which all steps up to this one follow one another.
+        kept = [(order, count) for order, count in begun
+                if order.get(name, -1) > order[steps[-1]]]
+        if sum(count for _, count in kept) >= least:
             steps.append(name)
+            begun = kept
     return tuple(steps)
-
-
-def _follow(begun: Sequence[tuple[_Order, int]], steps: Sequence[str]
-            ) -> int:
-    """Return in how many requests the steps follow one another."""
-    return sum(count for order, count in begun if _is_line(order, steps))
 
 
 def _is_line(order: _Order, steps: Sequence[str]) -> bool:

@@ -156,21 +156,33 @@ def _count(text: str) -> int:
 
 def _read(stored: StoredEvents) -> Model:
     """Return what the history teaches; tell how far it has come."""
-    told_at = time.monotonic()
+    progress = _Progress()
     total = stored.count()
     model = Model()
     for history in stored.projects():
         for event in history:
             model.observe(event)
             # The clock is not asked for each of a million events.
-            if not model.events % 256 \
-                    and time.monotonic() - told_at >= _TELL:
-                told_at = time.monotonic()
-                _say(f"{model.events} of "
-                     f"{'unknown' if total is None else total} events read, "
-                     f"up to {event['timestamp']}")
+            if not model.events % 256:
+                progress.tell(
+                    f"{model.events} of "
+                    f"{'unknown' if total is None else total} events read, "
+                    f"up to {event['timestamp']}")
         model.finish()
     return model
+
+
+class _Progress:
+    """Tells how far it has come, when it takes long."""
+
+    def __init__(self) -> None:
+        self._told_at = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _TELL:
+            self._told_at = now
+            _say(text)
 
 
 def _say(text: str) -> None:
@@ -178,7 +190,9 @@ def _say(text: str) -> None:
 
 
 def _tell(model: Model, wish: Wish, output: str | None) -> int:
-    found = propose(model, wish)
+    progress = _Progress()
+    found = propose(model, wish, lambda done, of: progress.tell(
+        f"what follows {done} of {of} types of events is known"))
     for line in report.table(found.rows):
         print(line)
     if found.seconds_of:

@@ -12,7 +12,7 @@
 
 """The model: what a history says is usual, event after event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 
 from monasca_events_common.rules.trigger import seconds
@@ -98,13 +98,14 @@ class Model:
         self.spans.finish()
         self._requests.finish()
 
-    def chains(self, share: float, least: int) -> Iterator[Chain]:
+    def chains(self, share: float, least: int,
+               told: Callable[[int, int], None]) -> Iterator[Chain]:
         """Yield the chains of requests, and of resources without them.
 
         The parameters are those of :func:`chains.chains`.
         """
         for by in (requests.BY_REQUEST, requests.BY_RESOURCE):
-            yield from chains(self._requests.kept(by), share, least)
+            yield from chains(self._requests.kept(by), share, least, told)
 
     def limits(self) -> Iterator[str]:
         """Yield a sentence for each limit that was reached."""

@@ -96,8 +96,13 @@ class Proposals:
 _Make = Callable[[str, Mapping | None, float, str], dict]
 
 
-def propose(model: Model, wish: Wish) -> Proposals:
-    """Return what a model leads to."""
+def propose(model: Model, wish: Wish,
+            told: Callable[[int, int], None] = lambda done, of: None
+            ) -> Proposals:
+    """Return what a model leads to.
+
+    :param told: see :func:`chains.chains`, which may take a while
+    """
     found = Proposals()
     for span in model.spans.found():
         one = span.lifecycle
@@ -105,7 +110,7 @@ def propose(model: Model, wish: Wish) -> Proposals:
                         lambda *given, one=one: _absence(one, *given))
         if deadline is not None and one.name in LIFECYCLES:
             found.seconds_of[one.name] = deadline
-    for chain in model.chains(wish.share, wish.least):
+    for chain in model.chains(wish.share, wish.least, told):
         _add(found, wish, f"{chain.steps[0][:64]} to {chain.steps[-1][:64]}",
              chain.durations, None,
              lambda *given, chain=chain: _sequence(chain, *given))

@@ -224,6 +224,8 @@ class TestCommand(unittest.TestCase):
             self.learn()
         self.assertRegex(self.told, r"(?m)^512 of 680 events read, up to "
                          r"2026-11-22T1\d:")
+        self.assertRegex(self.told, r"(?m)^what follows 2 of 2 types of "
+                         "events is known$")
 
     def test_without_events_there_is_nothing_to_learn(self):
         with self.assertRaisesRegex(Misconfigured, "no such events"):
