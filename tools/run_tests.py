@@ -34,8 +34,8 @@ PARTS = ("style", "unit", "functional", "docs", "integration", "bench")
 #: Integration tests that share no server with the others: these and those
 #: run side by side, each in a process, for both wait most of the time.
 APART = ("acting_embedded", "agent_embedded", "bus_kafka", "cli",
-         "dead_letters", "faults_embedded", "flow_embedded", "poster_tls", "standalone",
-         "wsgi_servers")
+         "dead_letters", "faults_embedded", "flow_embedded", "poster_tls",
+         "standalone", "wsgi_servers")
 
 #: The part of a test's name that it shares with those in its process.
 TOGETHER = (rf"tests\.integration(?=\.test_(?:{'|'.join(APART)})\.)"
