@@ -135,7 +135,8 @@ class DefinitionsController:
         made = parts.catalog.create(
             who.project_id, kind.resource, str(uuid.uuid4()), content,
             events.format_time(parts.clock()),
-            quota=None if quota < 0 else quota, secret=secret)
+            quota=None if quota < 0 else quota, secret=secret,
+            user_id=who.user_id)
         return answer(kind, req, made, status=201, more=told)
 
 
@@ -167,7 +168,8 @@ class DefinitionController:
         return answer(kind, req, rewrite(
             parts, kind.resource, who.project_id, self._id,
             lambda old: (kind.complete(who, documents.merge(
-                old.content, patch), old.content), None), wanted))
+                old.content, patch), old.content), None), wanted,
+            user_id=who.user_id))
 
     @index.when("DELETE")
     def delete(self, req, resp):
@@ -189,7 +191,8 @@ class DefinitionController:
 def rewrite(parts: resource.Parts, name: str, project_id: str,
             definition_id: str,
             edit: Callable[[Definition], tuple[Mapping, bytes | None]],
-            wanted: documents.Precondition | None = None) -> Definition:
+            wanted: documents.Precondition | None = None,
+            user_id: str | None = None) -> Definition:
     """Return a changed definition once it is durable.
 
     Where somebody else's change comes between, the edit is made again on what
@@ -198,6 +201,7 @@ def rewrite(parts: resource.Parts, name: str, project_id: str,
     :param name: of the resource in the catalog
     :param edit: from the old definition to its new content and, where that
         changes, its new secret
+    :param user_id: who asks for it
     """
     for left in reversed(range(_ATTEMPTS)):
         old = parts.catalog.get(project_id, name, definition_id)
@@ -208,7 +212,7 @@ def rewrite(parts: resource.Parts, name: str, project_id: str,
             return parts.catalog.update(
                 project_id, name, definition_id, content,
                 events.format_time(parts.clock()), revision=old.revision,
-                secret=secret)
+                secret=secret, user_id=user_id)
         except Conflict as error:
             if error.code != "revision_mismatch" or wanted or not left:
                 raise

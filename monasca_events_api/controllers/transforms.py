@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from oslo_context.context import RequestContext
 
 from monasca_events_api import documents
+from monasca_events_api import filters
 from monasca_events_api import rehearsal
 from monasca_events_api.controllers import definitions
 from monasca_events_api.controllers import resource
@@ -82,6 +83,44 @@ class TransformsController(definitions.DefinitionsController):
         kind = TransformKind(parts)
         super().__init__(kind)
         self.test = TestController(kind)
+
+    def _find(self, definition_id: str) -> "TransformController":
+        return TransformController(self._kind, definition_id)
+
+
+class TransformController(definitions.DefinitionController):
+    """One transform."""
+
+    index = definitions.DefinitionController.index
+
+    def __init__(self, kind: TransformKind, transform_id: str) -> None:
+        super().__init__(kind, transform_id)
+        self.versions = VersionsController(kind, transform_id)
+
+
+class VersionsController:
+    """``…/versions``: what it said, by the revisions that events name."""
+
+    index = resource.methods()
+
+    def __init__(self, kind: TransformKind, transform_id: str) -> None:
+        self._parts = kind.parts
+        self._id = transform_id
+
+    @resource.reads(index)
+    def show(self, req, resp):
+        parts = self._parts
+        project_id = resource.scope(
+            parts, req, policies.VERSIONS,
+            filters.parse_scope(req.query_string),
+            policies.RULES_OF.all_projects)
+        found = parts.catalog.versions(project_id, catalog.TRANSFORMS,
+                                       self._id)
+        links = resource.links(parts, req, f"transforms/{self._id}/versions",
+                               None)
+        return resource.answer({"versions": [
+            {"revision": one.revision, "at": one.at, "user_id": one.user_id,
+             "definition": one.content} for one in found], "links": links})
 
 
 class TestController:

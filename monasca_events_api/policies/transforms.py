@@ -19,10 +19,15 @@ PATH = "/v1.0/transforms"
 RULES_OF = definitions.Rules("transforms", PATH, "transforms")
 
 TEST = "transforms:test"
+VERSIONS = "transforms:versions"
 
 RULES = [
     *RULES_OF.defaults,
     definitions.rule(
         TEST, definitions.READER, "Try transforms on one event.",
         ("POST", f"{PATH}/test")),
+    definitions.rule(
+        VERSIONS, definitions.READER, "See what a transform of the token's "
+        "project said before, and who said so.",
+        ("GET", f"{PATH}/{{id}}/versions")),
 ]

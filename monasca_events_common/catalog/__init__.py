@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from monasca_events_common.database import Database
 from monasca_events_common.database.tables import DEFINITIONS
 from monasca_events_common.database.tables import REVISIONS
+from monasca_events_common.database.tables import VERSIONS
 from monasca_events_common.errors import Conflict
 from monasca_events_common.errors import Forbidden
 from monasca_events_common.errors import NotFound
@@ -38,6 +39,13 @@ SETTINGS = "settings"
 
 #: Resources that the catalog keeps, by the name that the API gives them.
 RESOURCES = (TRIGGERS, METHODS, TRANSFORMS, SETTINGS)
+
+#: Those whose former versions are kept: what an event was changed by is told
+#: by a revision.
+VERSIONED = frozenset((TRANSFORMS,))
+
+#: Versions of one definition that are kept, the newest.
+MAX_VERSIONS = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +70,20 @@ class Definition:
     updated_at: str
     deleted: bool = False
     secret: bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Version:
+    """What a definition said from a revision on.
+
+    :ivar user_id: who said so, None where that is not known
+    :ivar at: canonical time
+    """
+
+    revision: int
+    content: Mapping
+    user_id: str | None
+    at: str
 
 
 class Catalog:
@@ -130,10 +152,12 @@ class Catalog:
 
     def create(self, project_id: str, resource: str, definition_id: str,
                content: Mapping, now: str, *, quota: int | None = None,
-               secret: bytes | None = None) -> Definition:
+               secret: bytes | None = None, user_id: str | None = None
+               ) -> Definition:
         """Return the new definition once it is durable.
 
         :param content: with ``name``
+        :param user_id: who makes it
         :param quota: definitions of the resource that the project may have
         :raises Conflict: the name is taken
         :raises Forbidden: the quota is used up
@@ -150,13 +174,16 @@ class Catalog:
                 definition_id, resource, project_id, content["name"],
                 content, revision, now, now, secret=secret)
             connection.execute(DEFINITIONS.insert().values(_row(made)))
+            _keep_version(connection, made, user_id)
         return made
 
     def update(self, project_id: str, resource: str, definition_id: str,
                content: Mapping, now: str, *, revision: int | None = None,
-               secret: bytes | None = None) -> Definition:
+               secret: bytes | None = None, user_id: str | None = None
+               ) -> Definition:
         """Return the changed definition once it is durable.
 
+        :param user_id: who changes it
         :param revision: which it must have; None changes whatever is there
         :param secret: a new one; None keeps what is there
         :raises NotFound: there is none
@@ -174,6 +201,7 @@ class Catalog:
                 secret=old.secret if secret is None else secret)
             connection.execute(DEFINITIONS.update().where(
                 DEFINITIONS.c.id == definition_id).values(_row(made)))
+            _keep_version(connection, made, user_id)
         return made
 
     def delete(self, project_id: str, resource: str, definition_id: str,
@@ -191,6 +219,24 @@ class Catalog:
                 DEFINITIONS.c.id == definition_id).values(
                     name=None, deleted=True, revision=new, updated_at=now,
                     secret=None))
+            connection.execute(VERSIONS.delete().where(
+                VERSIONS.c.definition_id == definition_id))
+
+    def versions(self, project_id, resource: str, definition_id: str
+                 ) -> Sequence[Version]:
+        """Return what a definition says and said, newest first.
+
+        The newest MAX_VERSIONS; none for a resource that is not VERSIONED.
+
+        :raises NotFound: there is none, or it is another project's
+        """
+        with self._database.read() as connection:
+            self._get(connection, project_id, resource, definition_id)
+            return [Version(row.revision, orjson.loads(row.content),
+                            row.user_id, row.at)
+                    for row in connection.execute(sa.select(VERSIONS).where(
+                        VERSIONS.c.definition_id == definition_id).order_by(
+                            VERSIONS.c.revision.desc()))]
 
     def revision(self) -> int:
         """Return the number that every change raises. Cheap; ask often."""
@@ -233,6 +279,23 @@ def _raise(connection) -> int:
         REVISIONS.c.name == "catalog").values(value=REVISIONS.c.value + 1))
     return connection.scalar(sa.select(REVISIONS.c.value).where(
         REVISIONS.c.name == "catalog"))
+
+
+def _keep_version(connection, made: Definition, user_id: str | None) -> None:
+    if made.resource not in VERSIONED:
+        return
+    connection.execute(VERSIONS.insert().values(
+        definition_id=made.id, revision=made.revision,
+        content=orjson.dumps(made.content).decode(),
+        user_id=user_id and user_id[:64], at=made.updated_at))
+    # Two statements: MySQL deletes from no table that it reads.
+    oldest = connection.scalar(sa.select(VERSIONS.c.revision).where(
+        VERSIONS.c.definition_id == made.id).order_by(
+            VERSIONS.c.revision.desc()).offset(MAX_VERSIONS - 1).limit(1))
+    if oldest is not None:
+        connection.execute(VERSIONS.delete().where(
+            VERSIONS.c.definition_id == made.id,
+            VERSIONS.c.revision < oldest))
 
 
 def _check_revision(found: Definition, wanted: int | None) -> None:

@@ -63,6 +63,16 @@ DEFINITIONS = sa.Table(
               nullable=False),
     sa.UniqueConstraint("resource", "project_id", "name"), **_KIND)
 
+#: What a definition said from a revision on, the newest ones; see the catalog.
+VERSIONS = sa.Table(
+    "definition_versions", META,
+    sa.Column("definition_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True,
+              autoincrement=False),
+    sa.Column("content", Json, nullable=False),
+    sa.Column("user_id", sa.String(64)),
+    sa.Column("at", sa.String(32), nullable=False), **_KIND)
+
 #: How far a consumer group has come, in the same transaction as what it did.
 POSITIONS = sa.Table(
     "positions", META,

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from monasca_events_common import database as databases
 from monasca_events_common.catalog import Catalog
+from monasca_events_common.catalog import MAX_VERSIONS
 from monasca_events_common.catalog import TRANSFORMS
 from monasca_events_common.catalog import TRIGGERS
 from monasca_events_common.database import tables
@@ -126,6 +127,35 @@ class CatalogContract:
                 call()
         self.assertEqual([], list(self.catalog.list(B, TRIGGERS)))
         self.assertEqual(1, len(self.catalog.list(ALL, TRIGGERS)))
+
+    def test_what_a_transform_said_is_kept_for_a_while(self):
+        made = self.catalog.create(A, TRANSFORMS, number(1), {"name": "0"},
+                                   now(0), user_id="u0")
+        for n in range(1, MAX_VERSIONS + 5):
+            last = self.catalog.update(
+                A, TRANSFORMS, number(1), {"name": str(n)}, now(n),
+                user_id=None if n % 2 else f"u{n}")
+        found = self.catalog.versions(A, TRANSFORMS, number(1))
+        self.assertEqual(MAX_VERSIONS, len(found))
+        self.assertEqual(
+            [str(n) for n in reversed(range(5, MAX_VERSIONS + 5))],
+            [one.content["name"] for one in found])
+        self.assertEqual((last.revision, last.updated_at, "u54"), (
+            found[0].revision, found[0].at, found[0].user_id))
+        self.assertIsNone(found[1].user_id)
+        self.assertLess(made.revision, found[-1].revision)
+        self.assertEqual(found, self.catalog.versions(ALL, TRANSFORMS,
+                                                      number(1)))
+        with self.assertRaises(NotFound):
+            self.catalog.versions(B, TRANSFORMS, number(1))
+        self.catalog.delete(A, TRANSFORMS, number(1), now())
+        with self.database.read() as connection:
+            self.assertEqual([], connection.execute(
+                sa.select(tables.VERSIONS)).all())
+
+    def test_of_other_resources_no_versions_are_kept(self):
+        self.create(1)
+        self.assertEqual([], self.catalog.versions(A, TRIGGERS, number(1)))
 
     def test_names_are_unique_within_a_project_and_free_again(self):
         self.create(1, name="n")

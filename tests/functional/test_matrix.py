@@ -109,6 +109,7 @@ TABLE = {
     ("POST", "/v1.0/transforms"): _MADE,
     ("POST", "/v1.0/transforms/test"): _READ,
     ("GET", "/v1.0/transforms/{transform_id}"): _SHOW,
+    ("GET", "/v1.0/transforms/{transform_id}/versions"): _SHOW,
     ("PATCH", "/v1.0/transforms/{transform_id}"): _CHANGE,
     ("DELETE", "/v1.0/transforms/{transform_id}"): _DELETE,
     ("GET", "/v1.0/dead-letters"): _ADMIN,
@@ -149,6 +150,8 @@ VARIANTS = {
     ("GET", "/v1.0/transforms?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/transforms?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/transforms/{transform_id}?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/transforms/{transform_id}/versions?all_projects=true"):
+        _ADMIN,
     ("GET", "/v1.0/dead-letters?project_id={foreign}"): _ADMIN,
     ("GET", "/v1.0/events/{event_id}?all_projects=true"): _ADMIN,
     ("POST", "/v1.0/events?project_id={project}"): _DELEGATE,
