@@ -136,6 +136,35 @@ class Subscription(abc.ABC):
         """Leave the group without committing. May be called twice."""
 
 
+class Tail(abc.ABC):
+    """What is published to a topic, for one who only watches.
+
+    It belongs to no group, shares with nobody, commits nothing, and holds
+    nothing back: what the log lets go of before it was read is a gap. Used
+    from one thread only.
+
+    :ivar spans: partition → (offset at which reading began, offset behind
+        the newest record at that time); empty until the first poll that
+        reached the log
+    :ivar gaps: times that records were gone before they were read
+    """
+
+    spans: Mapping[int, tuple[int, int]] = {}
+    gaps: int = 0
+
+    @abc.abstractmethod
+    def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
+        """Return up to ``limit`` records, waiting at most ``timeout`` seconds.
+
+        Within a partition records come in order, each once. Raises
+        BusUnavailable; a later call goes on where this one could not.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release the connection. May be called twice."""
+
+
 class Bus(abc.ABC):
     """A connection to the log. Safe to use from several threads."""
 
@@ -153,6 +182,15 @@ class Bus(abc.ABC):
     def subscribe(self, topic: str, group: str,
                   watcher: Watcher | None = None) -> Subscription:
         """Join ``group`` on ``topic``; a new group starts at the oldest one.
+
+        Returns at once, also while the log is down; ``poll`` tells.
+        """
+
+    @abc.abstractmethod
+    def tail(self, topic: str, backlog: int) -> Tail:
+        """Watch ``topic`` from so many records before its end.
+
+        :param backlog: of each partition, where there are as many
 
         Returns at once, also while the log is down; ``poll`` tells.
         """

@@ -29,6 +29,7 @@ from monasca_events_common.bus import Record
 from monasca_events_common.bus import Subscription
 from monasca_events_common.bus import Watcher
 from monasca_events_common.bus.kafka_progress import Progress
+from monasca_events_common.bus.kafka_tail import KafkaTail
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import TooLarge
 from monasca_events_common.health import Health
@@ -83,6 +84,9 @@ class KafkaBrokers(Bus):
         subscription = self._subscription(topic, group, watcher)
         self._subscriptions.add(subscription)
         return subscription
+
+    def tail(self, topic: str, backlog: int) -> KafkaTail:
+        return KafkaTail(self, topic, backlog)
 
     @abc.abstractmethod
     def _subscription(self, topic: str, group: str,

@@ -34,6 +34,7 @@ from monasca_events_common.bus import sqlite_group
 from monasca_events_common.bus import sqlite_log
 from monasca_events_common.bus import Watcher
 from monasca_events_common.bus.sqlite_subscription import SqliteSubscription
+from monasca_events_common.bus.sqlite_tail import SqliteTail
 from monasca_events_common.bus.sqlite_writer import Change
 from monasca_events_common.bus.sqlite_writer import Writer
 from monasca_events_common.errors import BusUnavailable
@@ -144,6 +145,9 @@ class SqliteBus(Bus):
                                           self._clock)
         self._subscriptions.add(subscription)
         return subscription
+
+    def tail(self, topic: str, backlog: int) -> SqliteTail:
+        return SqliteTail(self, topic, backlog)
 
     def health(self) -> Health:
         if self.closed:

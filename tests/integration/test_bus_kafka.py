@@ -35,6 +35,7 @@ from monasca_events_common.bus.kafka_options import GROUP
 from monasca_events_common.bus.kafka_options import OPTS
 from monasca_events_common.errors import BusUnavailable
 from tests.contract import bus as contract
+from tests.contract import bus_tails as tails
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -100,7 +101,7 @@ def open_bus(driver, uri: str, **options) -> Bus:
     return driver(conf[GROUP])
 
 
-class KafkaContract(contract.BusContract):
+class KafkaContract(contract.BusContract, tails.TailContract):
     """The contract and what is Kafka's own, for both drivers."""
 
     driver: type

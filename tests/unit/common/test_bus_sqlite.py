@@ -29,6 +29,7 @@ from monasca_events_common.bus.sqlite import SqliteBus
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
 from tests.contract import bus as contract
+from tests.contract import bus_tails as tails
 
 # Publishes until it is killed; says each number once it was acknowledged.
 PUBLISHER = """
@@ -98,7 +99,7 @@ class FileCase(unittest.TestCase):
         self.assertEqual([("ok",)], self.query("PRAGMA integrity_check"))
 
 
-class TestSqliteBus(contract.BusContract, FileCase):
+class TestSqliteBus(contract.BusContract, tails.TailContract, FileCase):
     """The contract of every bus."""
 
     def setUp(self) -> None:
@@ -119,6 +120,32 @@ class TestSqliteBus(contract.BusContract, FileCase):
         lost = self.open_bus().subscribe(topic, group)
         self.assertTrue(contract.collect(lost, 1))
         self.clock.now += 60
+
+
+class TestTails(FileCase):
+    """What only the file can show."""
+
+    def test_a_tail_leaves_nothing_behind_and_keeps_nothing(self):
+        bus = self.open(retention=0)
+        bus.publish("t", contract.records(20))
+        tail = bus.tail("t", 5)
+        tail.poll(2, 0)
+        self.assertEqual([], self.query("SELECT name FROM groups"))
+        group = bus.subscribe("t", "g")
+        group.commit(contract.positions(contract.collect(group, 20)))
+        self.assertEqual([(0,)], self.query("SELECT COUNT(*) FROM records"))
+        tail.close()
+
+    def test_what_went_before_a_tail_read_it_is_a_gap(self):
+        bus = self.open(retention=0)
+        bus.publish("t", [contract.record(n) for n in range(20)])
+        tail = bus.tail("t", 10)
+        self.assertEqual([10, 11], contract.numbers(tail.poll(2, 0)))
+        group = bus.subscribe("t", "g")
+        group.commit(contract.positions(contract.collect(group, 20)))
+        bus.publish("t", [contract.record(20)])
+        self.assertEqual([20], contract.numbers(tail.poll(9, 0)))
+        self.assertEqual(1, tail.gaps)
 
 
 class TestLeases(FileCase):
