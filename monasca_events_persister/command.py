@@ -28,11 +28,12 @@ from monasca_events_common import bus
 from monasca_events_common import store
 from monasca_events_common.store import get_store
 from monasca_events_common.stream import StreamLoop
+from monasca_events_common.transformer import Transformer
 from monasca_events_persister import options
 from monasca_events_persister import retention
 from monasca_events_persister.retention import Retention
-from monasca_events_persister.transformer import Transformer
 from monasca_events_persister.writer import STAGE
+from monasca_events_persister.writer import TRANSFORMED
 from monasca_events_persister.writer import Writer
 
 DESCRIPTION = """Read events from the bus and keep them in the store, remove
@@ -49,8 +50,10 @@ def make(conf: cfg.ConfigOpts) -> Callable[[threading.Event], None]:
     events_bus = get_bus(conf)
     suit_period(conf)
     events_store = get_store(conf)
-    transformer = (Transformer(lambda: Catalog(get_database(conf)))
-                   if conf.persister.transforms else None)
+    transformer = Transformer(
+        lambda: Catalog(get_database(conf)),
+        lambda outcome: TRANSFORMED.labels(outcome).inc()
+    ) if conf.persister.transforms else None
     loop = StreamLoop(
         STAGE, conf.bus.topic,
         lambda watcher: events_bus.subscribe(conf.bus.topic,

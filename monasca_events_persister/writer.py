@@ -14,6 +14,8 @@
 
 from collections.abc import Sequence
 
+import prometheus_client
+
 from monasca_events_common import errors
 from monasca_events_common import metrics
 from monasca_events_common.bus import Delivery
@@ -21,10 +23,15 @@ from monasca_events_common.handler import Handler
 from monasca_events_common.handler import Rejected
 from monasca_events_common.store import Document
 from monasca_events_common.store import Store
+from monasca_events_common.transformer import Transformer
 from monasca_events_persister import records
-from monasca_events_persister.transformer import Transformer
 
 STAGE = "persister"
+
+TRANSFORMED = prometheus_client.Counter(
+    "monasca_events_transformed",
+    "Events that tenants' transforms changed, split or dropped, or could not.",
+    ["outcome"])
 
 
 class Writer(Handler):

@@ -40,7 +40,7 @@ from monasca_events_common import event
 from monasca_events_common import store
 from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog import secrets
-from monasca_events_persister.transformer import Transformer
+from monasca_events_common.transformer import Transformer
 from monasca_events_persister.writer import Writer
 
 PREFIX = "MONASCA_EVENTS_TEST_"

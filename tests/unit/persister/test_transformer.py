@@ -27,7 +27,7 @@ from monasca_events_common.database import Database
 from monasca_events_common.errors import Unavailable
 from monasca_events_common.query import Query
 from monasca_events_common.store.sqlite import SqliteStore
-from monasca_events_persister.transformer import Transformer
+from monasca_events_common.transformer import Transformer
 from monasca_events_persister.writer import Writer
 from tests.bench.sample import options
 from tests.unit.common.rules.samples import event

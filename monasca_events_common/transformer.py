@@ -12,11 +12,12 @@
 
 """Tenants' transforms, followed from the catalog and applied to documents.
 
-An event whose tenant has no transform for its type passes through undecoded.
-Until the catalog was read once nothing is written, for a tenant may have asked
-for something not to be kept; after that an absent database stops nothing.
-Where a definition is none of this release's, what it would have changed goes
-to the dead letters, from which it can be replayed.
+Used wherever events leave the bus for a reader: by the persister, and by what
+shows events that are not stored yet. An event whose tenant has no transform
+for its type passes through undecoded. Until the catalog was read once nothing
+passes at all, for a tenant may have asked for something not to be shown; after
+that an absent database stops nothing. What a definition that is none of this
+release's might have wanted does not pass either.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,6 @@ import logging
 import threading
 
 import orjson
-import prometheus_client
 
 from monasca_events_common import event as events
 from monasca_events_common import metrics
@@ -39,20 +39,18 @@ from monasca_events_common.store import Document
 
 LOG = logging.getLogger(__name__)
 
-TRANSFORMED = prometheus_client.Counter(
-    "monasca_events_transformed",
-    "Events that tenants' transforms changed, split or dropped, or could not.",
-    ["outcome"])
-
-
 class Transformer:
     """The transforms in force. Safe for several threads."""
 
-    def __init__(self, open_catalog: Callable[[], Catalog]) -> None:
+    def __init__(self, open_catalog: Callable[[], Catalog],
+                 count: Callable[[str], None] = lambda outcome: None) -> None:
         """:param open_catalog: returns the catalog; Unavailable while its
             database does not answer, and then asked again
+        :param count: called with ``changed``, ``split``, ``dropped`` or
+            ``failed`` for each event that transforms wanted
         """
         self._open = open_catalog
+        self._count = count
         self._catalog: Catalog | None = None
         self._revision: int | None = None
         self._definitions: dict[str, Definition] = {}
@@ -122,7 +120,7 @@ class Transformer:
         made = found.records(_decoded(document), len(document.value))
         if made is None:
             return None
-        TRANSFORMED.labels(_outcome([event for event, _ in made])).inc()
+        self._count(_outcome([event for event, _ in made]))
         return [Document(
             event["project_id"], event["event_id"], event["event_type"],
             event["timestamp"], record.value, record.headers["index"])
