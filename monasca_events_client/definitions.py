@@ -93,11 +93,6 @@ class Definitions:
                                   status=404)
         return found[0]
 
-    @staticmethod
-    def is_beginning(text: str) -> bool:
-        """Return whether this may be the beginning of an id."""
-        return bool(_BEGINNING.match(text))
-
     def create(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Return the definition as it was made.
 

@@ -75,10 +75,6 @@ class Pages:
                 self.more = query is not None
             yield found
 
-    def first(self) -> dict[str, Any] | None:
-        """Return the first item, None where there is none."""
-        return next(iter(self), None)
-
     def _size(self) -> Query:
         size = self._page_size
         if size is None:

@@ -12,6 +12,9 @@
 
 """``/v1.0/transforms``: what becomes of a tenant's events when stored."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from monasca_events_client.definitions import Definitions
 
 
@@ -21,3 +24,20 @@ class Transforms(Definitions):
     path = "/v1.0/transforms"
     key = "transforms"
     noun = "transform"
+
+    def test(self, *, transform: Mapping[str, Any] | None = None,
+             transform_id: str | None = None,
+             event: Mapping[str, Any] | None = None,
+             event_id: str | None = None) -> dict[str, Any]:
+        """Return what transforms make of one event; nothing is stored.
+
+        :param transform: a draft, in place of ``transform_id``; without
+            both, all that are in force
+        :param event: any event, in place of ``event_id``, a stored one
+        """
+        given = {"transform": transform, "transform_id": transform_id,
+                 "event": event, "event_id": event_id}
+        return self._transport.json(
+            "POST", f"{self.path}/test", repeatable=True,
+            json={name: value for name, value in given.items()
+                  if value is not None})

@@ -100,6 +100,23 @@ def typed(text: str) -> str | int | float | bool:
     return found if isinstance(found, (str, int, float, bool)) else text
 
 
+def pair(option: str, text: str) -> tuple[str, str]:
+    """Return the two of ``NAME=VALUE``.
+
+    :raises ValueError: it is no such thing
+    """
+    name, sign, rest = text.partition("=")
+    if not (sign and name):
+        raise ValueError(f"{option} {text!r}; expected NAME=VALUE")
+    return name, rest
+
+
+def traits(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """Return the traits of some ``--trait NAME=VALUE``."""
+    return {name: typed(text) for name, text in (
+        pair("--trait", one) for one in texts)}
+
+
 def events(paths: Sequence[str]) -> Iterator[Given]:
     """Yield the events of files, read as they are needed.
 

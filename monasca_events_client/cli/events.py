@@ -19,6 +19,7 @@ from typing import Any
 from monasca_events_client import errors
 from monasca_events_client.cli import columns
 from monasca_events_client.cli import command
+from monasca_events_client.cli import documents
 from monasca_events_client.cli import filters
 from monasca_events_client.pages import Pages
 
@@ -144,3 +145,36 @@ def find(which: command.Ours, event_id: str,
             f"{event_id!r} begins more than one event's id", status=409,
             code="ambiguous")
     return found[0]
+
+
+def add_one(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say on which event something is tried."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--event", metavar="<event>",
+                        help="id of a stored event, or its beginning")
+    source.add_argument("--event-file", metavar="<file>",
+                        help="file of an event, JSON or YAML")
+    source.add_argument("--type", metavar="<type>",
+                        help="an event of this type")
+    parser.add_argument("--resource", metavar="<id>",
+                        help="resource id of that event")
+    parser.add_argument("--trait", metavar="<name>=<value>",
+                        action="append", default=[],
+                        help="trait of that event")
+
+
+def one(which: command.Ours, given: argparse.Namespace) -> dict[str, Any]:
+    """Return ``event_id`` or ``event`` for the client.
+
+    :param which: the command that asks
+    """
+    if given.event:
+        return {"event_id": find(which, given.event)["event_id"]}
+    if given.event_file:
+        return {"event": documents.load_object(given.event_file)}
+    event: dict[str, Any] = {"event_type": given.type}
+    if given.resource:
+        event["resource_id"] = given.resource
+    if given.trait:
+        event["traits"] = documents.traits(given.trait)
+    return {"event": event}

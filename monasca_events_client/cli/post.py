@@ -145,9 +145,9 @@ def _one(given: argparse.Namespace) -> Iterator[documents.Given]:
     for field, *_ in _FIELDS.values():
         if getattr(given, field) is not None:
             event[field] = getattr(given, field)
-    traits = {name: documents.typed(value) for name, value
-              in (_pair("--trait", one) for one in given.trait)}
-    dimensions = dict(_pair("--dimension", one) for one in given.dimension)
+    traits = documents.traits(given.trait)
+    dimensions = dict(documents.pair("--dimension", one)
+                      for one in given.dimension)
     if traits:
         event["traits"] = traits
     if dimensions:
@@ -155,13 +155,6 @@ def _one(given: argparse.Namespace) -> Iterator[documents.Given]:
     if given.payload is not None:
         event["payload"] = documents.value(given.payload)
     yield documents.Given(event, documents.form_of(event), given.type)
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (sign and name):
-        raise ValueError(f"{option} {text!r}; expected NAME=VALUE")
-    return name, value
 
 
 def _brief(event_ids: Sequence[str]) -> str:

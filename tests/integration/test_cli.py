@@ -33,10 +33,14 @@ from monasca_events_common.event import event_id
 from monasca_events_common.event import format_time
 from monasca_events_common.event import parse_time
 from tests.integration.daemons import program
+from tests.integration.daemons import wait_for
 from tests.integration.sites import free_port
 from tests.integration.test_standalone import Standalone
 
 COUNT = 400
+
+#: Seconds after which an instance's creation is late here.
+WITHIN = 12
 
 
 class CliTest(unittest.TestCase):
@@ -160,6 +164,57 @@ class CliTest(unittest.TestCase):
         self.assertEqual([{"Name": "total", "Type": "integer"}], traits)
         self.assertEqual([], self.json("list", "--resource", "4711",
                                        cloud="alt-member"))
+
+    def test_a_back_test_finds_what_was_late(self):
+        pairs = [one for one in truth_file.pairs(
+            truth_file.read(str(self.truth)))
+            if one.operation == "compute.instance.create"
+            and one.project_id == self.site.projects["A"]]
+        late = [one for one in pairs
+                if one.duration is None or one.duration > WITHIN]
+        came = [one for one in late if one.outcome == "end"]
+        self.assertTrue(0 < len(late) < len(pairs), pairs)
+        found = self.json("trigger", "backtest", "--template",
+                          "instance-create", "--within", f"{WITHIN}s",
+                          "--since", "4d")
+        self.assertEqual({"missed": len(late), "recovered": len(came)},
+                         found["by_outcome"])
+        self.assertEqual(
+            {one.resource_id for one in late},
+            {one["key"]["resource_id"] for one in found["firings"]})
+
+    def test_a_trigger_fires_and_says_so(self):
+        """D17"""
+        self.json("notification-method", "create", "told", "--type", "event",
+                  "--setting", "event_type=derived.told")
+        self.openstack("event", "trigger", "create", "large", "--type",
+                       "shop.order.paid", "--trait", "total>=1000",
+                       "--group-by", "resource_id", "--notify", "told")
+        posted: list[str] = []
+
+        def fired() -> bool:
+            # What was posted before the engine knew the trigger is nothing.
+            posted.append(f"order-{len(posted)}")
+            self.openstack("event", "post", "--type", "shop.order.paid",
+                           "--resource", posted[-1], "--trait", "total=1000")
+            return bool(self.json("firing", "list", "--trigger", "large"))
+        wait_for("the trigger fires", fired)
+        row = self.json("trigger", "firings", "large")[-1]
+        self.assertIn(row["Key"]["resource_id"], posted)
+
+        def delivered() -> bool:
+            return self.json("firing", "show", row["ID"])["deliveries"][0][
+                "status"] == "delivered"
+        wait_for("it is delivered", delivered)
+        self.assertTrue(self.json("list", "--type", "derived.told"))
+        shown = self.json("firing", "show", row["ID"][:13])
+        why = self.json("trigger", "explain", "large",
+                        shown["event_ids"][0])
+        self.assertTrue(why["fired"])
+        self.openstack("event", "notification-method", "delete", "told",
+                       code=1)
+        self.openstack("event", "trigger", "delete", "large")
+        self.openstack("event", "notification-method", "delete", "told")
 
     # -- as a program
 

@@ -131,8 +131,13 @@ class SiteTest(unittest.TestCase):
     settings: dict[str, str] = {}
 
     @classmethod
+    def arguments(cls) -> dict:
+        """Return the arguments of the site."""
+        return {"settings": cls.settings}
+
+    @classmethod
     def setUpClass(cls):
-        cls.site = Site(settings=cls.settings)
+        cls.site = Site(**cls.arguments())
         cls.addClassCleanup(cls.site.close)
 
     def setUp(self):

@@ -150,6 +150,18 @@ class DefinitionsTest(SiteTest):
             self.assertRegex(one["secret"], "^whsec_")
             self.assertNotIn(one["secret"], "".join(logs.output))
 
+    def test_transforms_are_tried_on_an_event(self):
+        event = {"event_type": "a.b", "payload": {"x": 1}}
+        found = self.client.transforms.test(transform=TRANSFORM, event=event)
+        self.assertEqual(("changed", {}), (
+            found["outcome"], found["events"][0]["payload"]))
+        self.assertEqual("unchanged", self.client.transforms.test(
+            event=event)["outcome"])
+        made = self.client.transforms.create({**TRANSFORM, "name": "t"})
+        for which in ({"transform_id": made["id"]}, {}):
+            self.assertEqual("changed", self.client.transforms.test(
+                event=event, **which)["outcome"])
+
     def test_a_test_of_a_method_is_a_delivery(self):
         methods = self.client.notification_methods
         made = methods.create({**HOOK, "name": "hook"})
