@@ -30,6 +30,7 @@ from monasca_events_api.controllers import root
 from monasca_events_api.history import History
 from monasca_events_api.identity import Application
 from monasca_events_api.identity import Identity
+from monasca_events_api.live.follower import Follower
 from monasca_events_api.middleware.address import Address
 from monasca_events_api.middleware.body import Body
 from monasca_events_api.middleware.faults import Faults
@@ -60,7 +61,7 @@ def utc_now() -> datetime.datetime:
 
 def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
              identity: Identity, database: Database, secrets: Secrets,
-             dead_letters: DeadLetters,
+             dead_letters: DeadLetters, live: Follower,
              clock: Callable[[], datetime.datetime] = utc_now) -> Application:
     """Return the application.
 
@@ -73,7 +74,8 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
         conf=conf, bus=bus, store=store, identity=identity,
         database=database, catalog=Catalog(database), secrets=secrets,
         history=History(database), jobs=Jobs(database),
-        dead_letters=dead_letters, clock=clock, policy=policies.Policy(conf),
+        dead_letters=dead_letters, live=live, clock=clock,
+        policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.
     logging.getLogger("pecan").setLevel(logging.CRITICAL)

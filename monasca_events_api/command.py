@@ -29,6 +29,7 @@ from monasca_events_api import identity as identities
 from monasca_events_api import memory
 from monasca_events_api import options
 from monasca_events_api import server
+from monasca_events_api.live import follower
 from monasca_events_common import bus as buses
 from monasca_events_common import config
 from monasca_events_common import daemon
@@ -87,14 +88,16 @@ def maker(sock: socket.socket, identity: identities.Identity):
         database = databases.get_database(conf, patient=True,
                                           silence=app.SILENCE)
         letters = deadletters.get_dead_letters(conf)
+        live = follower.get_follower(conf, bus)
         application = app.make_app(conf, bus, store, identity, database,
                                    secrets.get_secrets(conf, make=True),
-                                   letters)
+                                   letters, live)
 
         def loop(stop: threading.Event) -> None:
             try:
-                server.run(application, sock, conf, stop)
+                server.run(application, sock, conf, stop, live.close)
             finally:
+                live.close()
                 bus.close()
                 store.close()
                 database.close()

@@ -18,6 +18,7 @@ the command and for the sample file.
 
 from oslo_config import cfg
 
+from monasca_events_api import live
 from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common.catalog import methods
@@ -136,7 +137,7 @@ RULES_OPTS = [
 #: (group, options) that the command registers.
 OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
            ("ingest", INGEST_OPTS), ("quotas", QUOTAS_OPTS),
-           ("rules", RULES_OPTS))
+           ("rules", RULES_OPTS), (live.GROUP, live.OPTS))
 
 #: Those of the kernel that it registers too.
 KERNEL = ((database.GROUP, database.OPTS),

@@ -16,6 +16,7 @@ Waitress buffers requests and answers in front of the application, so that a
 slow client never holds a thread.
 """
 
+from collections.abc import Callable
 import logging
 import socket
 import threading
@@ -80,10 +81,12 @@ class _Channel(channel.HTTPChannel):
 
 
 def run(application: Application, sock: socket.socket, conf: cfg.ConfigOpts,
-        stop: threading.Event, clock=time.monotonic) -> None:
+        stop: threading.Event, stopping: Callable[[], None] = lambda: None,
+        clock=time.monotonic) -> None:
     """Serve until ``stop`` is set, then finish the requests in hand.
 
     :param sock: listening; other processes may accept from it as well
+    :param stopping: called then, to end those that would not end
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # The parent's descriptor stays open when Waitress closes this one.
@@ -91,7 +94,9 @@ def run(application: Application, sock: socket.socket, conf: cfg.ConfigOpts,
     own.setblocking(False)
     sockets: dict = {}
     server = waitress.create_server(
-        application, map=sockets, sockets=[own], threads=conf.api.threads,
+        application, map=sockets, sockets=[own],
+        # A stream holds its thread: it must be none of those that serve.
+        threads=conf.api.threads + conf.live.max_streams,
         backlog=conf.api.backlog, ident=None, expose_tracebacks=False,
         connection_limit=conf.api.max_connections,
         channel_timeout=conf.api.idle_timeout,
@@ -103,6 +108,7 @@ def run(application: Application, sock: socket.socket, conf: cfg.ConfigOpts,
     try:
         while not stop.is_set():
             wasyncore.loop(timeout=0.5, use_poll=True, map=sockets, count=1)
+        stopping()
         _drain(server, sockets, clock)
     finally:
         server.task_dispatcher.shutdown()

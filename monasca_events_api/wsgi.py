@@ -23,6 +23,7 @@ from monasca_events_api import app
 from monasca_events_api import identity
 from monasca_events_api import options
 from monasca_events_api.command import PROG
+from monasca_events_api.live import follower
 from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
@@ -43,12 +44,14 @@ def make_application():
     conf = config.load(["--config-file", path] if path else [], PROG,
                        [*options.OPTIONS, *options.KERNEL])
     config.set_up_logging(conf)
-    return app.make_app(conf, bus.get_bus(conf), store.get_store(conf),
+    events_bus = bus.get_bus(conf)
+    return app.make_app(conf, events_bus, store.get_store(conf),
                         identity.get_identity(conf),
                         database.get_database(conf, patient=True,
                                               silence=app.SILENCE),
                         secrets.get_secrets(conf, make=True),
-                        deadletters.get_dead_letters(conf))
+                        deadletters.get_dead_letters(conf),
+                        follower.get_follower(conf, events_bus))
 
 
 # Made on import: uwsgi and mod_wsgi look for it among the module's own names

@@ -25,8 +25,10 @@ from monasca_events_api import ingest
 from monasca_events_api import intake
 from monasca_events_api import receipts
 from monasca_events_api.controllers import jobs
+from monasca_events_api.controllers import recent
 from monasca_events_api.controllers import resource
 from monasca_events_api.controllers import statistics
+from monasca_events_api.controllers import stream
 from monasca_events_api.inputs import cloudevents
 from monasca_events_api.middleware.body import BODY
 from monasca_events_api.middleware.body import CONTENT_TYPE
@@ -53,6 +55,8 @@ class EventsController:
         self.types = statistics.TypesController(parts)
         self.traits = statistics.TraitsController(parts)
         self.statistics = statistics.StatisticsController(parts)
+        self.recent = recent.RecentController(parts)
+        self.stream = stream.StreamController(parts)
 
     @pecan.expose()
     def _lookup(self, event_id, *rest):

@@ -30,6 +30,7 @@ from monasca_events_api import policies
 from monasca_events_api.forms import JSON
 from monasca_events_api.history import History
 from monasca_events_api.identity import Identity
+from monasca_events_api.live.follower import Follower
 from monasca_events_api.policies import events as rules
 from monasca_events_common import store as stores
 from monasca_events_common.bus import Bus
@@ -55,6 +56,7 @@ class Parts:
     history: History
     jobs: Jobs
     dead_letters: DeadLetters
+    live: Follower
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern

@@ -19,6 +19,8 @@ POST_DELEGATE = "events:post:delegate"
 LIST = "events:list"
 SHOW = "events:show"
 SUMMARIZE = "events:summarize"
+RECENT = "events:recent"
+STREAM = "events:stream"
 ALL_PROJECTS = "events:list:all_projects"
 
 _PROJECT = ["project"]
@@ -59,6 +61,19 @@ RULES = [
                     {"path": "/v1.0/events/traits", "method": "GET"},
                     {"path": "/v1.0/events/statistics", "method": "GET"}]),
     policy.DocumentedRuleDefault(
+        name=RECENT,
+        check_str="role:reader and project_id:%(project_id)s",
+        scope_types=_PROJECT,
+        description="See the last events of the token's project from "
+                    "memory.",
+        operations=[{"path": "/v1.0/events/recent", "method": "GET"}]),
+    policy.DocumentedRuleDefault(
+        name=STREAM,
+        check_str="role:reader and project_id:%(project_id)s",
+        scope_types=_PROJECT,
+        description="Follow the events of the token's project as they come.",
+        operations=[{"path": "/v1.0/events/stream", "method": "GET"}]),
+    policy.DocumentedRuleDefault(
         name=ALL_PROJECTS,
         check_str="role:admin",
         scope_types=_PROJECT,
@@ -68,5 +83,7 @@ RULES = [
                     {"path": "/v1.0/events/{event_id}", "method": "GET"},
                     {"path": "/v1.0/events/types", "method": "GET"},
                     {"path": "/v1.0/events/traits", "method": "GET"},
-                    {"path": "/v1.0/events/statistics", "method": "GET"}]),
+                    {"path": "/v1.0/events/statistics", "method": "GET"},
+                    {"path": "/v1.0/events/recent", "method": "GET"},
+                    {"path": "/v1.0/events/stream", "method": "GET"}]),
 ]

@@ -32,6 +32,7 @@ from monasca_events_api import app
 from monasca_events_api import identity
 from monasca_events_api import options
 from monasca_events_api.identity import local
+from monasca_events_api.live import follower
 from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
@@ -118,6 +119,7 @@ class Parts:
     database: database.Database
     secrets: secrets.Secrets
     dead_letters: deadletters.DeadLetters
+    live: follower.Follower
     folder: str
 
 
@@ -166,6 +168,7 @@ class Service:
         self._stop.set()
         if self._pump.ident:
             self._pump.join(10)
+        self.parts.live.close()
         self.parts.bus.close()
         self.parts.store.close()
         self.parts.database.close()
@@ -203,10 +206,12 @@ def make_parts(folder: str, **overrides) -> Parts:
     """Return bus, store and identity on files in ``folder``."""
     conf = make_conf(folder, **overrides)
     local.write(f"{folder}/tokens.json", list(ACCOUNTS.values()))
-    return Parts(conf, bus.get_bus(conf), store.get_store(conf),
+    events_bus = bus.get_bus(conf)
+    return Parts(conf, events_bus, store.get_store(conf),
                  identity.get_identity(conf), database.get_database(conf),
                  secrets.get_secrets(conf, make=True),
-                 deadletters.get_dead_letters(conf), folder)
+                 deadletters.get_dead_letters(conf),
+                 follower.get_follower(conf, events_bus), folder)
 
 
 def make_application(parts: Parts, **others):
@@ -214,7 +219,7 @@ def make_application(parts: Parts, **others):
     return app.make_app(parts.conf, **{
         **{name: getattr(parts, name) for name in (
             "bus", "store", "identity", "database", "secrets",
-            "dead_letters")}, **others})
+            "dead_letters", "live")}, **others})
 
 
 def value(name: str) -> str:

@@ -47,7 +47,10 @@ class DeadLettersTest(unittest.TestCase):
 
     def setUp(self):
         service.set_environment()
-        self.service = service.Service()
+        self.begin()
+
+    def begin(self, **options):
+        self.service = service.Service(**options)
         self.addCleanup(self.service.close)
         self.letters = self.service.parts.dead_letters
         self.client = service.client(self.service.application)
@@ -99,6 +102,7 @@ class DeadLettersTest(unittest.TestCase):
         self.assertEqual([second], [one.id for one in self.letters.list()])
 
     def test_while_the_bus_is_away_no_letter_is_lost(self):
+        self.begin(pump=False)
         number, = self.put(stored_letter("a"))
         conf = self.service.parts.conf
         conf.set_override("publish_timeout", 0.2, group="sqlite_bus")

@@ -24,6 +24,7 @@ import pecan.routing
 
 from monasca_events_api import app
 from monasca_events_api.controllers import root
+from monasca_events_api.controllers.stream import EVENT_STREAM
 from tests.functional import fixtures
 from tests.functional import service
 
@@ -77,6 +78,8 @@ TABLE = {
     ("GET", "/v1.0/events/types"): _READ,
     ("GET", "/v1.0/events/traits"): _READ,
     ("GET", "/v1.0/events/statistics"): _READ,
+    ("GET", "/v1.0/events/recent"): _READ,
+    ("GET", "/v1.0/events/stream"): _READ,
     ("GET", "/v1.0/jobs/{receipt_id}"): _RECEIPT,
     ("GET", "/v1.0/triggers"): _READ,
     ("POST", "/v1.0/triggers"): _MADE,
@@ -126,10 +129,14 @@ VARIANTS = {
     ("GET", "/v1.0/events/types?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/events/traits?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/events/statistics?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/events/recent?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/events/stream?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/events?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/types?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/traits?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/events/statistics?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/events/recent?all_projects=true"): _ADMIN,
+    ("GET", "/v1.0/events/stream?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/triggers?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/triggers?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/triggers/{trigger_id}?all_projects=true"): _ADMIN,
@@ -343,9 +350,13 @@ class MatrixTest(unittest.TestCase):
         elif persona != NONE:
             headers.update(service.token(persona))
         body = BODIES.get((method, route.partition("?")[0]))
-        answer = self.client.request(
-            method, address(route, things.values), headers=headers,
-            content=None if body is None else json.dumps(unique(body)))
+        # A stream would not end by itself.
+        with self.client.stream(
+                method, address(route, things.values), headers=headers,
+                content=None if body is None else json.dumps(unique(body))
+                ) as answer:
+            if answer.headers.get("content-type") != EVENT_STREAM:
+                answer.read()
         things.note(answer, persona)
         things.clean()
         return answer
@@ -361,12 +372,14 @@ class MatrixTest(unittest.TestCase):
                     answer = self.call(method, route, persona)
                     wanted = expected[persona]
                     self.assertIn(answer.status_code, wanted if type(wanted)
-                                  is tuple else (wanted,), answer.text)
+                                  is tuple else (wanted,))
                     self.assertRegex(
                         answer.headers["x-openstack-request-id"], "^req-")
                     if answer.status_code != 204:
-                        self.assertEqual("application/json",
-                                         answer.headers["content-type"])
+                        self.assertEqual(
+                            EVENT_STREAM if answer.is_success
+                            and "/stream" in route else "application/json",
+                            answer.headers["content-type"])
 
     def test_no_route_lacks_a_row(self):
         if self.service is None:
@@ -377,7 +390,7 @@ class MatrixTest(unittest.TestCase):
             identity=self.service.parts.identity,
             database=self.service.parts.database, catalog=None,
             secrets=self.service.parts.secrets, history=None, jobs=None,
-            dead_letters=None, clock=app.utc_now,
+            dead_letters=None, live=None, clock=app.utc_now,
             policy=None, project_id=None)))
         self.assertEqual(set(TABLE), found)
 

@@ -37,12 +37,12 @@ from tests.functional import service
 class Running:
     """Our own server around an application, in threads of this process."""
 
-    def __init__(self, application, conf) -> None:
+    def __init__(self, application, conf, stopping=lambda: None) -> None:
         self.sock = command.listen("127.0.0.1", 0, 16)
         self.port = self.sock.getsockname()[1]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=server.run, args=(
-            application, self.sock, conf, self._stop))
+            application, self.sock, conf, self._stop, stopping))
         self._thread.start()
 
     def stop(self) -> None:

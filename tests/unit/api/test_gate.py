@@ -46,6 +46,9 @@ class Slow(buses.Bus):
     def subscribe(self, topic, group, watcher=None):
         return self.inner.subscribe(topic, group, watcher)
 
+    def tail(self, topic, backlog):
+        return self.inner.tail(topic, backlog)
+
     def health(self):
         return self.inner.health()
 

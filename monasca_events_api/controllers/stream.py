@@ -1,0 +1,218 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""``/v1.0/events/stream``: events as they come, as server-sent events.
+
+Each message's id says where on the bus the stream stands, so that a client
+which lost its connection goes on there with ``Last-Event-ID``, with any worker
+of the API. Where memory does not reach back so far, it is told.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+import time
+
+import orjson
+import webob
+
+from monasca_events_api import filters
+from monasca_events_api.controllers import resource
+from monasca_events_api.live import message_id
+from monasca_events_api.live import positions_of
+from monasca_events_api.live import Seen
+from monasca_events_api.live.follower import Watch
+from monasca_events_api.live.selection import parse_pattern
+from monasca_events_api.live.selection import Selection
+from monasca_events_api.live.streams import Fresh
+from monasca_events_api.live.streams import Stream
+from monasca_events_api.policies import events as rules
+from monasca_events_common.errors import NotFound
+from monasca_events_common.errors import Rejected
+from monasca_events_common.store import ALL
+
+EVENT_STREAM = "text/event-stream"
+
+#: Milliseconds after which a client asks again.
+_RETRY = 1000
+
+#: Seconds for which another worker of the API may be ahead of this one; after
+#: them a position that is not there is one of another log.
+_PATIENCE = 2.0
+
+#: Remembered events that are given at once.
+_TOGETHER = 100
+
+#: Seconds between two writes: what comes meanwhile goes together.
+_PACE = 0.1
+
+
+class _Endless(webob.Response):
+    """An answer whose body nobody looks at before it is sent.
+
+    Pecan would read all of it, to say 204 where there is none.
+    """
+
+    body = b"to come"
+
+
+class StreamController:
+    """The stream."""
+
+    index = resource.methods()
+
+    def __init__(self, parts: resource.Parts) -> None:
+        self._parts = parts
+
+    @resource.reads(index, EVENT_STREAM)
+    def show(self, req, resp):
+        parts = self._parts
+        asked = filters.parse_request(req.query_string, parts.conf.limits,
+                                      paging=False, own=("pattern",))
+        project_id = resource.scope(parts, req, rules.STREAM, asked)
+        query = asked.query
+        for name, given in (("timestamp", query.since or query.until),
+                            ("quick", query.quick)):
+            if given:
+                raise filters.unknown(name)
+        pattern = asked.rest.get("pattern")
+        selection = Selection(query, None if pattern is None else
+                              parse_pattern(pattern,
+                                            parts.conf.rules.max_cost))
+        positions = _positions(req.headers.get("Last-Event-ID"))
+        if not parts.conf.live.max_streams:
+            raise NotFound("this service has no streams")
+        body: Iterable[bytes] = ()
+        if req.method != "HEAD":
+            body = self._begin(project_id, selection, positions)
+        return _Endless(app_iter=body, headerlist=[
+            ("Content-Type", EVENT_STREAM), ("Cache-Control", "no-store"),
+            # nginx would keep messages until it has enough of them.
+            ("X-Accel-Buffering", "no")])
+
+    def _begin(self, project_id, selection: Selection, positions
+               ) -> "Messages":
+        live = self._parts.live
+        watch = live.watch()
+        stream = live.streams.open(project_id)
+        try:
+            return self._prepare(watch, stream, selection, positions)
+        except BaseException:
+            live.streams.leave(stream)
+            raise
+
+    def _prepare(self, watch: Watch, stream: Stream, selection: Selection,
+                 positions: dict[int, int] | None) -> "Messages":
+        # From here on what comes waits in the stream, so that nothing lies
+        # between what is remembered and what is new.
+        begin = watch.now()
+        found: Sequence = ()
+        whole = True
+        if positions is not None:
+            whole = watch.reaches(positions, _PATIENCE)
+            if whole:
+                found, whole = watch.rings.behind(stream.project_id,
+                                                  positions)
+                begin.update(positions)
+        parts = self._parts
+        return Messages(parts.live.streams, stream, selection,
+                        parts.conf.live, begin, found, whole)
+
+
+class Messages:
+    """The body of an answer: what a stream brings, until it ends.
+
+    Iterated by the web server's thread; closed by it when the client is gone.
+    """
+
+    def __init__(self, streams, stream: Stream, selection: Selection, conf,
+                 positions: dict[int, int], before: Sequence[Seen],
+                 whole: bool) -> None:
+        """:param positions: behind which offsets it stands
+        :param before: what it gives first
+        :param whole: whether that is all that was missed
+        """
+        self._streams = streams
+        self._stream = stream
+        self._selection = selection
+        self._conf = conf
+        self._positions = positions
+        self._before = before
+        self._whole = whole
+        self._messages = self._iterate()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._messages
+
+    def close(self) -> None:
+        """Give up the stream, however far it was read."""
+        self._streams.leave(self._stream)
+
+    def _iterate(self) -> Iterator[bytes]:
+        ends = time.monotonic() + self._conf.stream_lifetime
+        yield b"retry: %d\nid: %b\n\n" % (_RETRY, self._id())
+        if not self._whole:
+            yield _gap("forgotten", None)
+        for at in range(0, len(self._before), _TOGETHER):
+            yield b"".join(self._wanted(
+                [Fresh(one) for one in self._before[at:at + _TOGETHER]]
+            )) or b": \n\n"
+        self._before = ()
+        while (left := ends - time.monotonic()) > 0:
+            taken = self._stream.take(min(left, self._conf.heartbeat))
+            if taken is None:
+                return
+            found, missed = taken
+            parts = [_gap("too_slow", missed)] if missed else []
+            parts += self._wanted(found)
+            # Also where nothing was wanted, so that the client need not be
+            # told again what it did not want.
+            yield b"".join(parts) or b"id: %b\n\n" % self._id()
+            self._stream.rest(_PACE)
+
+    def _wanted(self, found: Sequence[Fresh]) -> list[bytes]:
+        """Return the messages of what was not given and is wanted."""
+        messages = []
+        for one in found:
+            seen = one.seen
+            if seen.offset <= self._positions.get(seen.partition, -1):
+                continue
+            if self._stream.project_id is not ALL:
+                # A project's events are in one partition, and a short id
+                # says as much as a long one.
+                self._positions.clear()
+            self._positions[seen.partition] = seen.offset
+            if one.event is not None and self._selection.wants(one.event):
+                messages.append(b"id: %b\ndata: %b\n\n" % (
+                    self._id(), seen.value))
+        return messages
+
+    def _id(self) -> bytes:
+        return message_id(self._positions).encode()
+
+
+def _gap(reason: str, missed: int | None) -> bytes:
+    """Return the message that events were left out.
+
+    :param missed: how many, None where nobody knows
+    """
+    return b"event: gap\ndata: %b\n\n" % orjson.dumps(
+        {"reason": reason, "missed": missed})
+
+
+def _positions(header: str | None) -> dict[int, int] | None:
+    if not header:
+        return None
+    found = positions_of(header) if len(header) <= 4096 else None
+    if found is None:
+        raise Rejected("Last-Event-ID is not one that this service gave",
+                       code="invalid_marker", where="Last-Event-ID")
+    return found
