@@ -104,7 +104,6 @@ class Engine(Handler):
         self._groups = Groups(self._report)
         #: Groups whose deadline has come and that were not asked yet.
         self._due: collections.deque[bytes] = collections.deque()
-        self._instances: dict[Rule, object] = {}
         #: Partition → position as the database has it, None for none there.
         self._stored: dict[int, Position | None] = {}
         #: Partition → next offset to read, and up to where all was judged.
@@ -264,11 +263,8 @@ class Engine(Handler):
         for rule, slots in wanted:
             if rule.is_ordered:
                 continue
-            instance = self._instances.get(rule)
-            if instance is None:
-                instance = self._instances[rule] = rule.make()
             try:
-                found = instance.observe(event, slots)
+                found = rule.judge.observe(event, slots)
             except Exception as error:
                 # Whatever a plug-in raises; the others go on.
                 self._report(rule, error)
@@ -463,9 +459,6 @@ class Engine(Handler):
         gone = [one.id for one in self._groups.live.values()
                 if one.rule.id in changed]
         self._groups.forget(gone)
-        self._instances = {rule: made for rule, made
-                           in self._instances.items()
-                           if rule.id not in changed}
         for trigger_id, generation in changed.items():
             self._outbox.forget(trigger_id)
             self._checkpoint.forget_generations(trigger_id, generation,

@@ -156,16 +156,18 @@ def compile(content: Mapping, *, trigger_id: str, project_id: str | None
     patterns, groups, make = _COMPILERS[content["kind"]](content, paths)
     looked_at = {path.segments[0] for several in groups.values()
                  for path in several}
+    is_ordered = content["kind"] != "match"
     return Rule(
         id=trigger_id, version=generation(content), project_id=project_id,
         name=content["name"],
         severity=content.get("severity", SEVERITIES[0]).upper(),
         patterns=patterns, group_by=groups,
         labels=tuple(one.text for one in paths),
-        is_ordered=content["kind"] != "match", make=make,
+        is_ordered=is_ordered, make=make,
+        judge=None if is_ordered else make(),
         needs_all=content["kind"] in ("threshold", "summary")
         or not looked_at.issubset(HEAD_FIELDS),
-        needs_head=content["kind"] != "match"
+        needs_head=is_ordered
         or not looked_at.issubset(events.FIELDS[:4]),
         settings={name: content.get(name) for name in (
             "notify", "dry_run", "mute", "rate_limit", "description")})

@@ -181,6 +181,7 @@ class Rule:
     :ivar labels: names of those values in a firing's ``key``
     :ivar is_ordered: as in Trigger
     :ivar make: makes the trigger of one group
+    :ivar judge: the one trigger of all groups where it is not ordered
     :ivar needs_all: False where triggers and groups look only at the fields
         before ``traits``, so that the rest need not be decoded
     :ivar needs_head: False where it is only the four before ``received_at``
@@ -201,6 +202,7 @@ class Rule:
     needs_all: bool = True
     needs_head: bool = True
     settings: Mapping = dataclasses.field(default_factory=dict)
+    judge: Trigger | None = None
 
     @property
     def cost(self) -> int:
@@ -229,4 +231,5 @@ def of_class(name: str, cls: type[Trigger]) -> Rule:
         needs_head=cls.needs_head,
         patterns=patterns, group_by=dict.fromkeys(patterns, paths),
         labels=tuple(one.text for one in paths), is_ordered=cls.is_ordered,
-        make=cls, settings={"actions": tuple(cls.actions)})
+        make=cls, settings={"actions": tuple(cls.actions)},
+        judge=None if cls.is_ordered else cls())
