@@ -103,6 +103,9 @@ class KafkaSubscription(KafkaMembership):
             session_timeout_ms=int(conf.session_timeout * 1000),
             heartbeat_interval_ms=int(conf.session_timeout * 1000 / 4),
             max_poll_interval_ms=int(conf.max_poll_interval * 1000),
+            # Whatever else is asked of a broker, such as where the log ends,
+            # waits until the broker has answered this.
+            fetch_max_wait_ms=100,
             fetch_max_bytes=conf.fetch_bytes,
             max_partition_fetch_bytes=conf.partition_fetch_bytes,
             metadata_max_age_ms=kafka_options.METADATA_SECONDS * 1000,
