@@ -23,6 +23,7 @@ webhook altogether. Run as
 
 import argparse
 import asyncio
+from collections.abc import Callable, Mapping
 import json
 import multiprocessing
 import pathlib
@@ -44,8 +45,17 @@ from tests.unit.engine.outgoing import Table
 WANTED_MS = 500
 
 
-def receive(pipe) -> None:
-    """Answer every request with 200; tell when each came, by its id."""
+def delivery_id(fields: Mapping[str, str], _body: bytes) -> str:
+    """Return what a request is the delivery of."""
+    return fields["webhook-id"]
+
+
+def receive(pipe, name_of: Callable[[Mapping[str, str], bytes], str]
+            = delivery_id) -> None:
+    """Answer every request with 200; tell when each came, by its name.
+
+    :param name_of: names a request by its headers and its body
+    """
     arrived: dict[str, float] = {}
 
     async def serve(reader, writer) -> None:
@@ -54,9 +64,11 @@ def receive(pipe) -> None:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 fields = dict(line.split(": ", 1)
                               for line in head.split("\r\n")[1:] if line)
-                await reader.readexactly(int(fields["Content-Length"]))
-                arrived.setdefault(fields["webhook-id"], time.monotonic())
+                body = await reader.readexactly(
+                    int(fields["Content-Length"]))
+                now = time.monotonic()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                arrived.setdefault(name_of(fields, body), now)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
