@@ -88,7 +88,7 @@ def maker(sock: socket.socket, identity: identities.Identity):
         database = databases.get_database(conf, patient=True,
                                           silence=app.SILENCE)
         letters = deadletters.get_dead_letters(conf)
-        live = follower.get_follower(conf, bus)
+        live = follower.get_follower(conf, bus, database)
         application = app.make_app(conf, bus, store, identity, database,
                                    secrets.get_secrets(conf, make=True),
                                    letters, live)

@@ -45,13 +45,15 @@ def make_application():
                        [*options.OPTIONS, *options.KERNEL])
     config.set_up_logging(conf)
     events_bus = bus.get_bus(conf)
+    events_database = database.get_database(conf, patient=True,
+                                            silence=app.SILENCE)
     return app.make_app(conf, events_bus, store.get_store(conf),
                         identity.get_identity(conf),
-                        database.get_database(conf, patient=True,
-                                              silence=app.SILENCE),
+                        events_database,
                         secrets.get_secrets(conf, make=True),
                         deadletters.get_dead_letters(conf),
-                        follower.get_follower(conf, events_bus))
+                        follower.get_follower(conf, events_bus,
+                                              events_database))
 
 
 # Made on import: uwsgi and mod_wsgi look for it among the module's own names

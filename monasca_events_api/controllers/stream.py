@@ -19,6 +19,7 @@ of the API. Where memory does not reach back so far, it is told.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+import itertools
 import time
 
 import orjson
@@ -161,10 +162,9 @@ class Messages:
         yield b"retry: %d\nid: %b\n\n" % (_RETRY, self._id())
         if not self._whole:
             yield _gap("forgotten", None)
-        for at in range(0, len(self._before), _TOGETHER):
-            yield b"".join(self._wanted(
-                [Fresh(one) for one in self._before[at:at + _TOGETHER]]
-            )) or b": \n\n"
+        before = self._wanted(map(Fresh, self._before))
+        while parts := list(itertools.islice(before, _TOGETHER)):
+            yield b"".join(parts)
         self._before = ()
         while (left := ends - time.monotonic()) > 0:
             taken = self._stream.take(min(left, self._conf.heartbeat))
@@ -178,22 +178,24 @@ class Messages:
             yield b"".join(parts) or b"id: %b\n\n" % self._id()
             self._stream.rest(_PACE)
 
-    def _wanted(self, found: Sequence[Fresh]) -> list[bytes]:
-        """Return the messages of what was not given and is wanted."""
-        messages = []
+    def _wanted(self, found: Iterable[Fresh]) -> Iterator[bytes]:
+        """Yield the messages of what was not given and is wanted."""
+        place = None
         for one in found:
             seen = one.seen
-            if seen.offset <= self._positions.get(seen.partition, -1):
+            # Of one record several events may have been made; they are
+            # always together.
+            if seen.offset <= self._positions.get(seen.partition, -1) \
+                    and place != (seen.partition, seen.offset):
                 continue
+            place = seen.partition, seen.offset
             if self._stream.project_id is not ALL:
                 # A project's events are in one partition, and a short id
                 # says as much as a long one.
                 self._positions.clear()
             self._positions[seen.partition] = seen.offset
             if one.event is not None and self._selection.wants(one.event):
-                messages.append(b"id: %b\ndata: %b\n\n" % (
-                    self._id(), seen.value))
-        return messages
+                yield b"id: %b\ndata: %b\n\n" % (self._id(), seen.value)
 
     def _id(self) -> bytes:
         return message_id(self._positions).encode()

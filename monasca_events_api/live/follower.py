@@ -13,7 +13,7 @@
 
 """The thread that watches the bus while somebody asks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import logging
 import threading
 import time
@@ -23,12 +23,19 @@ from oslo_config import cfg
 from monasca_events_api.live import GROUP
 from monasca_events_api.live import PATIENCE
 from monasca_events_api.live import see
+from monasca_events_api.live import Seen
 from monasca_events_api.live import WAITING
 from monasca_events_api.live.rings import Rings
 from monasca_events_api.live.streams import Streams
 from monasca_events_common.bus import Bus
 from monasca_events_common.bus import Tail
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.database import Database
 from monasca_events_common.errors import BusUnavailable
+from monasca_events_common.errors import Rejected
+from monasca_events_common.errors import Unavailable
+from monasca_events_common.store import Document
+from monasca_events_common.transformer import Transformer
 
 LOG = logging.getLogger(__name__)
 
@@ -38,19 +45,48 @@ _BATCH = 500
 #: already, a tenth of it.
 _WAIT = 0.5
 
-#: Seconds between two attempts while the bus is away.
+#: Seconds after which changed transforms are seen.
+_FOLLOW = 1.0
+
+#: Seconds between two attempts while something is away.
 _PAUSE = 1.0
+
+
+def transformed(transformer: Transformer, one: Seen) -> Iterator[Seen]:
+    """Yield what is to be shown of an event: what would be stored of it.
+
+    :raises Unavailable: that is not known yet
+    """
+    try:
+        made = transformer.apply(Document(
+            one.project_id, one.event_id, one.event_type, one.timestamp,
+            one.value, b""))
+    except Rejected:
+        # A dead letter for the persister; nobody can say what may be shown.
+        return
+    if made is None:
+        yield one
+        return
+    for document in made:
+        yield one._replace(
+            event_id=document.event_id, event_type=document.event_type,
+            timestamp=document.timestamp, value=document.value)
 
 
 class Watch:
     """What one turn of watching knows, from its begin to its end.
 
     :ivar rings: what is remembered
+    :ivar trouble: why nothing is known yet
     :ivar following: partition → the offset that comes next
     """
 
-    def __init__(self, conf) -> None:
+    def __init__(self, conf, transformer: Transformer) -> None:
         self.rings = Rings(conf)
+        self.trouble = Unavailable("the bus does not answer",
+                                   code="bus_unavailable")
+        self._transformer = transformer
+        self._follow_at = float("-inf")
         self.following: dict[int, int] = {}
         self.began = threading.Event()
         self.caught_up = threading.Event()
@@ -58,7 +94,14 @@ class Watch:
         self._gaps = 0
 
     def take(self, tail: Tail, found) -> list:
-        """Remember records; return the events among them."""
+        """Remember records; return the events among them.
+
+        :raises Unavailable: it is not known yet what may be shown of them;
+            the same ones are taken later
+        """
+        self._follow()
+        seen = [shown for one in see(found)
+                for shown in transformed(self._transformer, one)]
         for partition, (start, end) in tail.spans.items():
             if partition not in self._ends:
                 self._ends[partition] = end
@@ -68,7 +111,6 @@ class Watch:
             self._gaps = tail.gaps
             for one in reversed(found):
                 self.rings.begin(one.partition, one.offset)
-        seen = see(found)
         self.rings.add(seen)
         for one in found:
             self.following[one.partition] = one.offset + 1
@@ -78,6 +120,13 @@ class Watch:
                    for partition, end in self._ends.items()):
                 self.caught_up.set()
         return seen
+
+    def _follow(self) -> None:
+        """Take over changed transforms, as often as the persister does."""
+        now = time.monotonic()
+        if now >= self._follow_at:
+            self._transformer.follow()
+            self._follow_at = now + _FOLLOW
 
     def reaches(self, positions: Mapping[int, int], seconds: float) -> bool:
         """Return whether the bus has such offsets, as far as is known after
@@ -101,15 +150,18 @@ class Follower:
     """Watches from the first request on, until nobody asked for a while."""
 
     def __init__(self, bus: Bus, topic: Callable[[], str], conf,
+                 transformer: Transformer,
                  clock: Callable[[], float] = time.monotonic,
                  patience: float = PATIENCE) -> None:
         """:param topic: returns the name of the topic
         :param conf: the group ``[live]``
+        :param transformer: what projects want their events to look like
         :param patience: seconds for which a request waits for the bus
         """
         self._bus = bus
         self._topic = topic
         self._conf = conf
+        self._transformer = transformer
         self._clock = clock
         self._patience = patience
         self.streams = Streams(conf)
@@ -130,7 +182,7 @@ class Follower:
                 raise BusUnavailable("the service is stopping")
             self._used = self._clock()
             if self._thread is None:
-                self._watch = Watch(self._conf)
+                self._watch = Watch(self._conf, self._transformer)
                 self._thread = threading.Thread(
                     target=self._run, args=(self._watch,), daemon=True,
                     name="live")
@@ -147,7 +199,7 @@ class Follower:
                                  retry_after=2)
         try:
             if not watch.began.wait(self._patience):
-                raise BusUnavailable("the bus does not answer")
+                raise watch.trouble
         finally:
             self._waiting.release()
 
@@ -161,16 +213,20 @@ class Follower:
 
     def _run(self, watch: Watch) -> None:
         tail = self._bus.tail(self._topic(), self._conf.backlog)
+        found = None
         try:
             while not self._is_over():
                 try:
-                    found = tail.poll(_BATCH, _WAIT if watch.caught_up.is_set()
-                                      else _WAIT / 10)
-                except BusUnavailable as error:
-                    LOG.debug("live events wait for the bus: %s", error)
-                    self._stop.wait(_PAUSE)
-                else:
+                    if found is None:
+                        found = tail.poll(
+                            _BATCH, _WAIT if watch.caught_up.is_set()
+                            else _WAIT / 10)
                     self.streams.offer(watch.take(tail, found))
+                    found = None
+                except Unavailable as error:
+                    LOG.debug("live events wait: %s", error)
+                    watch.trouble = error
+                    self._stop.wait(_PAUSE)
         finally:
             # Also after a fault of ours: whoever asks next begins anew, and
             # clients of streams come again.
@@ -191,6 +247,8 @@ class Follower:
             return True
 
 
-def get_follower(conf: cfg.ConfigOpts, bus: Bus) -> Follower:
+def get_follower(conf: cfg.ConfigOpts, bus: Bus, database: Database
+                 ) -> Follower:
     """Return a follower of the topic of events; it starts by itself."""
-    return Follower(bus, lambda: conf.bus.topic, conf[GROUP])
+    return Follower(bus, lambda: conf.bus.topic, conf[GROUP],
+                    Transformer(lambda: Catalog(database)))

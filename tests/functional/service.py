@@ -207,11 +207,13 @@ def make_parts(folder: str, **overrides) -> Parts:
     conf = make_conf(folder, **overrides)
     local.write(f"{folder}/tokens.json", list(ACCOUNTS.values()))
     events_bus = bus.get_bus(conf)
+    events_database = database.get_database(conf)
     return Parts(conf, events_bus, store.get_store(conf),
-                 identity.get_identity(conf), database.get_database(conf),
+                 identity.get_identity(conf), events_database,
                  secrets.get_secrets(conf, make=True),
                  deadletters.get_dead_letters(conf),
-                 follower.get_follower(conf, events_bus), folder)
+                 follower.get_follower(conf, events_bus, events_database),
+                 folder)
 
 
 def make_application(parts: Parts, **others):

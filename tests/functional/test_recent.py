@@ -21,6 +21,9 @@ import unittest
 from monasca_events_api.controllers import recent
 from monasca_events_api.live import follower
 from monasca_events_common import bus as buses
+from monasca_events_common import database
+from monasca_events_common.catalog import Catalog
+from monasca_events_common.transformer import Transformer
 from tests.functional import service
 
 PATH = "/v1.0/events/recent"
@@ -142,8 +145,9 @@ class RecentTest(unittest.TestCase):
         parts = self.service.parts
         conf = service.make_conf(parts.folder, sqlite_bus__path=(
             f"{parts.folder}/test.conf/bus.db"))
-        away = follower.Follower(buses.get_bus(conf), lambda: "events",
-                                 conf.live, patience=0.1)
+        away = follower.Follower(
+            buses.get_bus(conf), lambda: "events", conf.live,
+            Transformer(lambda: Catalog(parts.database)), patience=0.1)
         self.addCleanup(away.close)
         client = service.client(service.make_application(parts, live=away))
         for path in (PATH, "/v1.0/events/stream"):
@@ -154,3 +158,27 @@ class RecentTest(unittest.TestCase):
             self.assertIn("retry-after", answer.headers)
         self.assertEqual(200, client.get(
             "/v1.0/events", headers=service.token("READER")).status_code)
+
+    def test_what_a_project_masks_does_not_show_here_either(self):
+        made = self.client.post(
+            "/v1.0/transforms", headers=service.token("MEMBER"), json={
+                "name": "masked", "pattern": {"event_type": ["secret"]},
+                "operations": [{"mask": ["payload.card"]}]})
+        self.assertEqual(201, made.status_code, made.text)
+        self.post({"event_type": "secret", "payload": {"card": "4711"}},
+                  {"event_type": "open", "payload": {"card": "0815"}})
+        text = self.get().text
+        self.assertNotIn("4711", text)
+        self.assertIn("0815", text)
+
+    def test_until_transforms_are_known_nothing_is_shown(self):
+        parts = self.service.parts
+        away = database.Database(f"sqlite:///{parts.folder}")
+        self.addCleanup(away.close)
+        live = follower.Follower(
+            parts.bus, lambda: parts.conf.bus.topic, parts.conf.live,
+            Transformer(lambda: Catalog(away)), patience=0.1)
+        self.addCleanup(live.close)
+        answer = service.client(service.make_application(
+            parts, live=live)).get(PATH, headers=service.token("READER"))
+        self.assertEqual(503, answer.status_code, answer.text)

@@ -141,6 +141,28 @@ class StreamTest(unittest.TestCase):
             self.assertEqual(["a.c"], by_filter.types(1))
             self.assertEqual(["a.c", "b.c"], by_pattern.types(2))
 
+    def test_what_was_made_of_one_event_comes_whole_and_once(self):
+        """Of an event that a transform splits."""
+        made = self.client.post(
+            "/v1.0/transforms", headers=service.token("MEMBER"), json={
+                "name": "split", "pattern": {"event_type": ["order"]},
+                "operations": [{"split": "payload.items"}]})
+        self.assertEqual(201, made.status_code, made.text)
+        items = [{"sku": n} for n in range(3)]
+        with self.stream() as reader:
+            self.post("a")
+            reader.events(1)
+            before = reader.last_id
+            self.post("order", payload={"items": items})
+            found = reader.events(3)
+            self.post("b")
+            self.assertEqual(["b"], reader.types(1))
+        self.assertEqual(3, len({one["event_id"] for one in found}))
+        with self.stream(last_id=before) as again:
+            self.assertEqual([one["event_id"] for one in found], [
+                one["event_id"] for one in again.events(3)])
+            self.assertEqual(["b"], again.types(1))
+
     def test_a_broken_one_goes_on_where_it_was(self):
         with self.stream() as reader:
             self.post("a")
