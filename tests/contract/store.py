@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What every store does, on whatever driver: mixed into a driver's test case.
+"""What every store does, on whatever driver: mixed into a driver's test case
+(B26, B43).
 
 A test case sets ``self.store`` in setUp and may override ``refresh``, which
 returns once what was written can be searched; it stands before StoreContract

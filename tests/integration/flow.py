@@ -43,7 +43,8 @@ class FlowTests:
         return self.folder / f"{name}.truth"
 
     def test_what_was_sent_is_found_by_its_tenant_and_nobody_else(self):
-        # B4–B11, B14–B18, B22–B24, D1, D13, T8, T16: sent = stored + dead.
+        # B4–B11, B14–B18, B22–B24, D1, D4–D6, D13, D16, M1, M3, T2, T3, T7,
+        # T8, T12, T16: sent = stored + dead.
         truth = self.truth("main")
         self.site.generate(truth, self.count, "--seed", "11", "--duplicates",
                            "0.05", "--shuffle", "50", "--missing-ends",

@@ -11,7 +11,7 @@
 # under the License.
 
 """Leases, history and dispatcher on MariaDB and PostgreSQL: what is promised
-must not depend on how a database locks (B31, R8)."""
+must not depend on how a database locks (B31, T20, R8)."""
 
 import pathlib
 import tempfile

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The poster over TLS, with a certificate authority made here."""
+"""The poster over TLS, with a certificate authority made here (B12, B17)."""
 
 import datetime
 import logging

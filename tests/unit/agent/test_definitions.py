@@ -11,7 +11,8 @@
 # under the License.
 
 
-"""Definitions: choosing, inheriting, merging, and what an error says."""
+"""Definitions: choosing, inheriting, merging, and what an error says
+(B40, T15)."""
 
 import os
 import pathlib

@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The engine: what it finds, keeps and hands over, and after a crash."""
+"""The engine: what it finds, keeps and hands over, and after a crash
+(B44, D8, T17)."""
 
 import random
 import tempfile

@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tenants' transforms are applied to what is stored, and to nothing else."""
+"""Tenants' transforms are applied to what is stored, and to nothing else
+(B40, B41, B49)."""
 
 import pathlib
 import tempfile
