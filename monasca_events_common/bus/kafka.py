@@ -35,8 +35,28 @@ from monasca_events_common.errors import TooLarge
 
 LOG = logging.getLogger(__name__)
 
+# Milliseconds after which the producer looks again whether a request that is
+# under way is answered, if nothing tells it before.
+_UNDER_WAY = 100.0
+
 _TOO_LARGE = (kafka_errors.MessageSizeTooLargeError,
               kafka_errors.RecordListTooLargeError)
+
+
+class _Client(KafkaNetClient):
+    """kafka-python's, but for what it tells the producer about waiting.
+
+    A connection whose one request is under way delays nothing, it says, and
+    tells other delays in seconds where milliseconds are taken. The producer's
+    thread then turns in circles until the answer comes, and takes the
+    interpreter from those who bring records.
+    """
+
+    def connection_delay(self, node_id) -> float:
+        """Return milliseconds; what happens meanwhile ends the wait."""
+        if self.connected(node_id) and not self.is_ready(node_id):
+            return _UNDER_WAY
+        return 1000 * super().connection_delay(node_id)
 
 
 class KafkaBus(KafkaBrokers):
@@ -129,7 +149,7 @@ class KafkaBus(KafkaBrokers):
         made = []
 
         def make(**config):
-            made.append(KafkaNetClient(**config))
+            made.append(_Client(**config))
             return made[-1]
 
         try:

@@ -16,6 +16,7 @@ The module has a Kafka of its own, because the tests stop and kill it.
 """
 
 import abc
+import contextlib
 import json
 import os
 import pathlib
@@ -29,6 +30,7 @@ import unittest
 from oslo_config import cfg
 
 from monasca_events_common.bus import Bus
+from monasca_events_common.bus import Record
 from monasca_events_common.bus.confluent import ConfluentBus
 from monasca_events_common.bus.kafka import KafkaBus
 from monasca_events_common.bus.kafka_options import GROUP
@@ -267,6 +269,32 @@ class TestKafkaBus(KafkaContract, unittest.TestCase):
     def stall(self, subscription) -> None:
         consumer = subscription._member.consumer
         consumer.pause(*consumer.assignment())
+
+    def test_it_waits_for_a_slow_kafka_without_turning_in_circles(self):
+        """One request is under way and records for others are there."""
+        bus = self.open_bus()
+        self.publish(10)
+
+        def publish(number: int) -> None:
+            with contextlib.suppress(BusUnavailable):
+                bus.publish(self.topic, [Record(b"%d" % number, b"{}", {})])
+        bus.publish(self.topic, [Record(b"0", b"{}", {})])
+        sender = time.pthread_getcpuclockid(bus._producer._sender.ident)
+        publishers = [threading.Thread(target=publish, args=(number,))
+                      for number in range(20)]
+        self.break_log()
+        try:
+            for one in publishers:
+                one.start()
+                time.sleep(0.01)  # or one request takes all
+            began = time.clock_gettime(sender)
+            time.sleep(1.0)
+            used = time.clock_gettime(sender) - began
+        finally:
+            self.mend_log()
+            for one in publishers:
+                one.join()
+        self.assertLess(used, 0.2)
 
 
 class TestConfluentBus(KafkaContract, unittest.TestCase):
