@@ -138,6 +138,10 @@ class StreamLoop(Watcher):
             self._tick(now)
         if self._unplaced and now >= self._place_at:
             self._place()
+        if len(self._gathered) >= self.conf.batch_size:
+            # The last turn may have made a place for it; and who is full
+            # with nothing in flight would be paused.
+            self._hand_over()
         if self._is_full():
             self._full_since = self._full_since or now
             if self._flight and now - self._full_since < _BRIEFLY:

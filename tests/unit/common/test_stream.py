@@ -16,6 +16,7 @@ import pathlib
 import random
 import tempfile
 import threading
+import time
 import unittest
 
 import prometheus_client
@@ -79,14 +80,14 @@ class LoopCase(unittest.TestCase):
                                for n, value in enumerate(values)])
         return values
 
-    def loop(self, **conf) -> StreamLoop:
+    def loop(self, clock=time.monotonic, **conf) -> StreamLoop:
         conf = {"batch_size": 10, "backoff_base": 0.01, "batch_wait": 0.01,
                 **conf}
         return StreamLoop(
             "persister", "t",
             lambda watcher: self.bus.subscribe("t", "g", watcher),
             self.handler, self.dead, options(stream.OPTS, **conf),
-            rng=random.Random(1))
+            clock=clock, rng=random.Random(1))
 
     def run_until(self, loop, done, turns: int = 2000) -> None:
         for _ in range(turns):
@@ -212,6 +213,23 @@ class TestStreamLoop(LoopCase):
         self.assertEqual(20, received() - before)
         gate.set()
         self.run_until(loop, lambda: len(self.handler.seen) == 100)
+
+    def test_who_keeps_up_is_never_paused(self):
+        """What a client has fetched ahead would be thrown away."""
+        self.publish(200)
+        gate = self.hold_the_first()
+        loop = self.loop(in_flight=1, clock=lambda: 0.0)
+        paused, pause = [], loop._subscription.pause
+
+        def noted():
+            paused.append(len(self.handler.seen))
+            pause()
+        loop._subscription.pause = noted
+        for _ in range(5):
+            loop.step()
+        gate.set()
+        self.run_until(loop, lambda: len(self.handler.seen) == 200)
+        self.assertEqual([], paused)
 
     def test_batches_done_behind_a_slow_one_make_place_for_few_others(self):
         values = self.publish(200)
