@@ -46,6 +46,7 @@ from monasca_events_common.database.tables import FIRINGS
 from monasca_events_common.database.tables import POSITIONS
 from monasca_events_common.database.tables import STATES
 from monasca_events_engine.roads import PERIOD
+from tests.bench.bench_api import cpu_of_children
 from tests.bench.bench_memory import _rollup
 from tests.bench.sample import event
 from tests.bench.sample import Missing
@@ -199,15 +200,18 @@ def counted(database: Database, table: sa.Table, *where) -> int:
             table).where(*where))
 
 
-def rate_of(done: Callable[[], int], count: int, timeout: float) -> float:
-    """Return the rate from the first progress that is seen to the end."""
+def pace_of(done: Callable[[], int], count: int, timeout: float,
+            cpu: Callable[[], float]) -> tuple[float, float]:
+    """Return the rate from the first progress that is seen to the end, and
+    the CPU seconds of one."""
     first, deadline = None, time.monotonic() + timeout
     while time.monotonic() < deadline:
         now_done, now = done(), time.perf_counter()
         if first is None and now_done:
-            first = now, now_done
+            first = now, now_done, cpu()
         if now_done >= count:
-            return (count - first[1]) / (now - first[0])
+            made = count - first[1]
+            return made / (now - first[0]), (cpu() - first[2]) / made
         time.sleep(0.02)
     raise TimeoutError(f"{done()} of {count}")
 
@@ -224,7 +228,9 @@ def run(make, count: int, prefix: str) -> dict:
             daemons.configure(_conf(folder, site))
             daemons.start("engine")
             try:
-                rate = rate_of(lambda: judged(site.database), count, 300)
+                rate, cpu = pace_of(
+                    lambda: judged(site.database), count, 300,
+                    lambda: cpu_of_children(daemons.pid("engine")))
                 wait_for("every firing is delivered", lambda: counted(
                     site.database, DELIVERIES,
                     DELIVERIES.c.status == "delivered") == fires, 120)
@@ -241,6 +247,7 @@ def run(make, count: int, prefix: str) -> dict:
                 daemons.close()
     return {f"{prefix}_events_s": round(rate), f"{prefix}_bare": round(raw),
             f"{prefix}_ratio": round(rate / raw, 2),
+            f"{prefix}_cpu_us": round(cpu * 1e6, 1),
             f"{prefix}_firings": fires, f"{prefix}_mb": round(memory)}
 
 
