@@ -26,6 +26,7 @@ from oslo_config import cfg
 import pecan
 
 from monasca_events_api import policies
+from monasca_events_api import timeline
 from monasca_events_api.controllers import root
 from monasca_events_api.history import History
 from monasca_events_api.identity import Application
@@ -36,6 +37,7 @@ from monasca_events_api.middleware.body import Body
 from monasca_events_api.middleware.faults import Faults
 from monasca_events_api.middleware.headers import Headers
 from monasca_events_api.middleware.request_id import RequestId
+from monasca_events_api.timeline.gatherer import Gatherer
 from monasca_events_common.bus import Bus
 from monasca_events_common.catalog import Catalog
 from monasca_events_common.catalog.jobs import Jobs
@@ -70,11 +72,14 @@ def make_app(conf: cfg.ConfigOpts, bus: Bus, store: Store,
     :param clock: returns an aware time in UTC
     :raises Misconfigured: an option makes no sense
     """
+    history = History(database)
     controller = root.RootController(root.Parts(
         conf=conf, bus=bus, store=store, identity=identity,
         database=database, catalog=Catalog(database), secrets=secrets,
-        history=History(database), jobs=Jobs(database),
-        dead_letters=dead_letters, live=live, clock=clock,
+        history=history, jobs=Jobs(database), dead_letters=dead_letters,
+        live=live, clock=clock,
+        timeline=Gatherer(timeline.get_sources(conf, timeline.Reach(
+            store, history, conf)), conf[timeline.GROUP]),
         policy=policies.Policy(conf),
         project_id=_pattern(conf.api.project_id_pattern)))
     # Pecan complains at ERROR of what a client did wrong.

@@ -180,11 +180,17 @@ def parse_seconds(query_string: str, name: str, default: float,
     :raises Rejected: there are others, or it is no number up to ``most``
     """
     value = _only(query_string, name)
-    if value is None:
-        return default
-    if not _NUMBER.match(value) or not 0 <= float(value) <= most:
+    return default if value is None else seconds(name, value, most)
+
+
+def seconds(name: str, text: str, most: float) -> float:
+    """Return the value of a parameter in seconds.
+
+    :raises Rejected: it is no number up to ``most``
+    """
+    if not _NUMBER.match(text) or not 0 <= float(text) <= most:
         raise _wrong(name, f"no number of seconds from 0 to {most:g}")
-    return float(value)
+    return float(text)
 
 
 def _only(query_string: str, name: str) -> str | None:

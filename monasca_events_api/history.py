@@ -46,6 +46,9 @@ TEST = "test"
 REDELIVERABLE = ("parked", "cancelled", "delivered")
 _UNFINISHED = REDELIVERABLE[:2]
 
+#: Firings in whose texts one call searches at most.
+LOOKED_AT = 5000
+
 
 class History:
     """The tables. Safe for several threads.
@@ -124,6 +127,39 @@ class History:
                                      [one["firing_id"] for one in rows])
         found = [_shown(one, deliveries, whole=False) for one in rows]
         return [one for one in found if event_id in one["event_ids"]]
+
+    def about(self, project_id, ident: str, *, since: float | None,
+              until: float | None, limit: int) -> tuple[list[dict], bool]:
+        """Return firings whose key or event holds an id, oldest first, and
+        whether there may be more.
+
+        :param since, until: seconds since the epoch; from and until, this
+            one included
+        """
+        query = _of(project_id)
+        if since is not None:
+            query = query.where(FIRINGS.c.at >= since)
+        if until is not None:
+            query = query.where(FIRINGS.c.at <= until)
+        # So many are looked at, however few are found: nothing else bounds
+        # what a search within texts costs.
+        newest = query.order_by(FIRINGS.c.at.desc(),
+                                FIRINGS.c.firing_id.desc()).limit(
+                                    LOOKED_AT).subquery()
+        text = orjson.dumps(ident).decode()
+        chosen = sa.select(newest).where(newest.c.content.contains(
+            text, autoescape=True)).order_by(
+                newest.c.at.desc(), newest.c.firing_id.desc())
+        with self._database.read() as connection:
+            rows = connection.execute(chosen.limit(limit + 1)
+                                      ).mappings().all()
+            page = rows[limit - 1::-1] if len(rows) > limit else rows[::-1]
+            deliveries = _deliveries(connection,
+                                     [one["firing_id"] for one in page])
+            looked_at = connection.scalar(
+                sa.select(sa.func.count()).select_from(newest))
+        return ([_shown(one, deliveries, whole=False) for one in page],
+                len(rows) > limit or looked_at >= LOOKED_AT)
 
     def states(self, groups: Sequence[bytes]
                ) -> dict[bytes, tuple[str, float | None]]:

@@ -19,6 +19,7 @@ the command and for the sample file.
 from oslo_config import cfg
 
 from monasca_events_api import live
+from monasca_events_api import timeline
 from monasca_events_common import database
 from monasca_events_common import deadletters
 from monasca_events_common.catalog import methods
@@ -137,7 +138,8 @@ RULES_OPTS = [
 #: (group, options) that the command registers.
 OPTIONS = (("api", API_OPTS), ("limits", LIMITS_OPTS),
            ("ingest", INGEST_OPTS), ("quotas", QUOTAS_OPTS),
-           ("rules", RULES_OPTS), (live.GROUP, live.OPTS))
+           ("rules", RULES_OPTS), (live.GROUP, live.OPTS),
+           (timeline.GROUP, timeline.OPTS))
 
 #: Those of the kernel that it registers too.
 KERNEL = ((database.GROUP, database.OPTS),
@@ -147,12 +149,16 @@ KERNEL = ((database.GROUP, database.OPTS),
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Options for oslo-config-generator, the identity drivers' included."""
+    """Options for oslo-config-generator, those of plug-ins included."""
     from monasca_events_api import identity
     from monasca_events_api.identity import keystone
     from monasca_events_api.identity import local
+    from monasca_events_api.timeline import gnocchi
+    from monasca_events_api.timeline import monasca
     return [*((group, list(opts)) for group, opts in OPTIONS),
             (identity.GROUP, list(identity.OPTS)),
             (local.LocalIdentity.GROUP, list(local.LocalIdentity.OPTS)),
             (keystone.KeystoneIdentity.GROUP,
-             list(keystone.KeystoneIdentity.OPTS))]
+             list(keystone.KeystoneIdentity.OPTS)),
+            *((one.GROUP, list(one.OPTS))
+              for one in (gnocchi.Gnocchi, monasca.Monasca))]

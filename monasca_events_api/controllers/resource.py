@@ -32,6 +32,7 @@ from monasca_events_api.history import History
 from monasca_events_api.identity import Identity
 from monasca_events_api.live.follower import Follower
 from monasca_events_api.policies import events as rules
+from monasca_events_api.timeline.gatherer import Gatherer
 from monasca_events_common import store as stores
 from monasca_events_common.bus import Bus
 from monasca_events_common.catalog import Catalog
@@ -57,6 +58,7 @@ class Parts:
     jobs: Jobs
     dead_letters: DeadLetters
     live: Follower
+    timeline: Gatherer
     clock: Callable[[], datetime.datetime]
     policy: policies.Policy
     project_id: re.Pattern

@@ -175,7 +175,8 @@ class LimitsTest(unittest.TestCase):
                  "é", "healthcheck", "version", "%2f", ";a=b", "__class__",
                  "triggers", "firings", "notification-methods", "templates",
                  "test", "backtest", "explain", "cancel", "rotate",
-                 "dead-letters", "replay", "purge", "1", "transforms"]
+                 "dead-letters", "replay", "purge", "1", "timeline",
+                 "recent", "transforms"]
         queries = ["", "?q=%ff", "?%ff=1", "?limit=%00", "?a[]=1", "?&&&=",
                    "?q=a&q=%c3%28", "?event_type=%u1234", "?=", "?%"]
         accepts = ["*/*", "", "text/html,*/*;q=0.1", "a/b;q=x", "%%", ",",

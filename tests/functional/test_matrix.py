@@ -100,6 +100,7 @@ TABLE = {
     ("POST", "/v1.0/triggers/{trigger_id}/firings/{firing_id}/cancel"):
         _TOO_LATE,
     ("GET", "/v1.0/firings"): _READ,
+    ("GET", "/v1.0/timeline"): _READ,
     ("GET", "/v1.0/notification-methods"): _READ,
     ("POST", "/v1.0/notification-methods"): _MADE,
     ("GET", "/v1.0/notification-methods/{method_id}"): _SHOW,
@@ -147,6 +148,8 @@ VARIANTS = {
     ("GET", "/v1.0/triggers/test/firings/{firing_id}?all_projects=true"):
         _ADMIN,
     ("GET", "/v1.0/firings?project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/timeline?resource_id=x&project_id={foreign}"): _OTHERS,
+    ("GET", "/v1.0/timeline?resource_id=x&all_projects=true"): _ADMIN,
     ("GET", "/v1.0/firings?all_projects=true"): _ADMIN,
     ("GET", "/v1.0/notification-methods?project_id={foreign}"): _OTHERS,
     ("GET", "/v1.0/notification-methods?all_projects=true"): _ADMIN,
@@ -195,7 +198,8 @@ PATHS = {"/v1.0/triggers/{trigger_id}/firings/{firing_id}":
          "/v1.0/triggers/test/firings/{firing_id}"}
 
 #: Parameters that a route does not do without.
-QUERIES = {"/v1.0/triggers/{trigger_id}/explain": "event_id={event_id}",
+QUERIES = {"/v1.0/timeline": "resource_id=x",
+           "/v1.0/triggers/{trigger_id}/explain": "event_id={event_id}",
            "/v1.0/triggers/backtest": "wait=0"}
 
 
@@ -390,7 +394,8 @@ class MatrixTest(unittest.TestCase):
             identity=self.service.parts.identity,
             database=self.service.parts.database, catalog=None,
             secrets=self.service.parts.secrets, history=None, jobs=None,
-            dead_letters=None, live=None, clock=app.utc_now,
+            dead_letters=None, live=None, timeline=None,
+            clock=app.utc_now,
             policy=None, project_id=None)))
         self.assertEqual(set(TABLE), found)
 

@@ -46,6 +46,7 @@ NAMESPACES = ("monasca_events.bus", "monasca_events.store",
               "monasca_events.triggers", "monasca_events.metric_actions",
               "monasca_events.metric_sinks",
               "monasca_events.alarm_services",
+              "monasca_events.timeline_sources",
               "oslo.messaging.notify.drivers")
 
 #: What openstack loads; it names no plug-in of an operator's.
