@@ -12,7 +12,7 @@
 
 """The way in: one object for one API, as one user sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import time
 from typing import Any
 
@@ -20,9 +20,12 @@ from keystoneauth1 import adapter as adapters
 from keystoneauth1 import session as sessions
 
 from monasca_events_client import errors
+from monasca_events_client import filters
+from monasca_events_client.dead_letters import DeadLetters
 from monasca_events_client.events import Events
 from monasca_events_client.firings import Firings
 from monasca_events_client.notification_methods import NotificationMethods
+from monasca_events_client.stream import Stream
 from monasca_events_client.transforms import Transforms
 from monasca_events_client.transport import Retries
 from monasca_events_client.transport import SERVICE_TYPE
@@ -40,6 +43,7 @@ class Client:
     :ivar firings: what triggers did
     :ivar notification_methods: whom they tell
     :ivar transforms: what becomes of events when they are stored
+    :ivar dead_letters: what could not be stored; for operators
     """
 
     def __init__(self, session: sessions.Session,
@@ -58,6 +62,7 @@ class Client:
         :param global_request_id: ``req-`` and a UUID, for the logs of all
             services that a task touches
         """
+        self._sleep = sleep
         self._transport = Transport(
             adapters.Adapter(
                 session, service_type=SERVICE_TYPE, auth=auth,
@@ -70,6 +75,7 @@ class Client:
         self.firings = Firings(self._transport)
         self.notification_methods = NotificationMethods(self._transport)
         self.transforms = Transforms(self._transport)
+        self.dead_letters = DeadLetters(self._transport)
 
     @property
     def endpoint(self) -> str:
@@ -78,6 +84,21 @@ class Client:
         :raises NoEndpoint: the catalog has none
         """
         return self._transport.root()
+
+    def stream(self, *, last_id: str = "", patience: float = 300.0,
+               gap: Callable[[Mapping[str, Any]], None] | None = None,
+               **given: Any) -> Stream:
+        """Return events as they come.
+
+        :param last_id: of a stream before, to go on behind it
+        :param patience: seconds for which the API may be away meanwhile
+        :param gap: told that events were left out: ``reason``, ``missed``
+        :param given: filters, see :func:`.filters.of_events`; ``pattern``, a
+            pattern of the rule language as JSON
+        """
+        return Stream(self._transport, filters.of_events(**given),
+                      last_id=last_id, patience=patience, gap=gap,
+                      sleep=self._sleep)
 
     def version(self) -> dict[str, Any]:
         """Return what the API says of its version, with ``limits`` and

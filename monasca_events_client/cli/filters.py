@@ -110,7 +110,7 @@ def add_scope(parser: argparse.ArgumentParser) -> None:
 def add_limit(parser: argparse.ArgumentParser, default: int = 100) -> None:
     """Add how many are shown."""
     parser.add_argument(
-        "--limit", metavar="<number>", type=_limit, default=default,
+        "--limit", metavar="<number>", type=number, default=default,
         help=f"show so many at most, 0 for all ({default})")
 
 
@@ -212,7 +212,8 @@ def span(text: str) -> int:
     return _typed(moments.seconds, text)
 
 
-def _limit(text: str) -> int:
+def number(text: str) -> int:
+    """Return a number that is not below zero, for argparse."""
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
     return int(text)

@@ -216,6 +216,45 @@ class CliTest(unittest.TestCase):
         self.openstack("event", "trigger", "delete", "large")
         self.openstack("event", "notification-method", "delete", "told")
 
+    def test_events_are_shown_as_they_come(self):
+        with subprocess.Popen(
+                [program("openstack"), "event", "tail", "--type", "a.tail",
+                 "--count", "3", "-f", "json"], stdout=subprocess.PIPE,
+                encoding="utf-8",
+                env=self.environment("alt-reader")) as process:
+            number = 0
+            while process.poll() is None and number < 99:
+                self.openstack("event", "post", "--type", "a.tail",
+                               "--trait", f"n={number}", cloud="alt-member")
+                number += 1
+            process.terminate()
+            shown = [json.loads(line) for line in process.stdout]
+        self.assertEqual(0, process.returncode)
+        numbers = [one["traits"]["n"] for one in shown]
+        # Those of before it was there, and three that came.
+        self.assertEqual([*range(len(numbers))], numbers)
+        self.assertLessEqual(3, len(numbers))
+        self.assertEqual({self.site.projects["B"]},
+                         {one["project_id"] for one in shown})
+
+    def test_what_is_dead_is_shown_to_operators(self):
+        with open(self.site.layout.notifications, "ab") as file:
+            file.write(b'{"no notification\x1b[2J\n')
+
+        def dead() -> list:
+            return self.json("dead-letter", "list", "--stage", "agent",
+                             cloud="admin")
+        wait_for("the letter is there", dead)
+        row, = dead()
+        shown = self.openstack("event", "dead-letter", "show", f"{row['ID']}",
+                               cloud="admin").stdout
+        self.assertIn('{"no notification\\u001b[2J', shown)
+        self.openstack("event", "dead-letter", "list", code=4)
+        done = self.openstack("event", "dead-letter", "purge", "--all",
+                              cloud="admin")
+        self.assertEqual("1 purged\n", done.stderr)
+        self.assertEqual([], dead())
+
     # -- as a program
 
     def test_a_terminal_is_not_overrun(self):

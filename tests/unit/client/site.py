@@ -77,7 +77,8 @@ class Site:
         self._lock = threading.Lock()
         # It warns of the answers that are cut off here on purpose.
         logging.getLogger("waitress").setLevel(logging.ERROR)
-        self._running = Running(self._application, self.service.parts.conf)
+        self._running = Running(self._application, self.service.parts.conf,
+                                self.service.parts.live.close)
         self.url = f"http://127.0.0.1:{self._running.port}"
 
     def expect(self, *weather: Weather) -> None:
