@@ -61,6 +61,12 @@ API_OPTS = [
                     "whole. Store drivers make names from project ids, so "
                     "that anything beyond letters, digits, '-' and '_' is "
                     "unwise."),
+    cfg.DictOpt("groups", default={"persister": "persister",
+                                   "engine": "engine"},
+                mutable=True,
+                help="Services that consume the bus and the names of their "
+                     "consumer groups, as [persister] group and [engine] "
+                     "group say, for /v1.0/services."),
     cfg.ListOpt("replay_stages", default=["persister", "engine"],
                 mutable=True,
                 help="Stages whose dead letters can be replayed through this "

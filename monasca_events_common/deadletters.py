@@ -234,6 +234,14 @@ class DeadLetters:
             return connection.scalar(sa.select(_BREAKERS.c.reason).where(
                 _BREAKERS.c.stage == stage))
 
+    def breakers(self) -> dict[str, tuple[str, str]]:
+        """Return stage → (why, since when), of those that stand still."""
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(
+                _BREAKERS.c.stage, _BREAKERS.c.reason,
+                _BREAKERS.c.tripped_at).order_by(_BREAKERS.c.stage)).all()
+        return {stage: (reason, at) for stage, reason, at in rows}
+
     def resume(self, stage: str) -> bool:
         """Let a tripped stage go on; return whether it stood still."""
         with self._begin() as connection:

@@ -20,6 +20,7 @@ from monasca_events_api.controllers import firings
 from monasca_events_api.controllers import jobs
 from monasca_events_api.controllers import notification_methods as methods
 from monasca_events_api.controllers import resource
+from monasca_events_api.controllers import services
 from monasca_events_api.controllers import timeline
 from monasca_events_api.controllers import transforms
 from monasca_events_api.controllers import triggers
@@ -42,6 +43,7 @@ class VersionController:
         self.transforms = transforms.TransformsController(parts)
         self.firings = firings.FiringsController(parts)
         self.timeline = timeline.TimelineController(parts)
+        self.services = services.ServicesController(parts)
         self.jobs = jobs.JobsController(parts)
         # The hyphen keeps them from being attributes' usual names.
         setattr(self, catalog.METHODS, methods.MethodsController(parts))

@@ -29,6 +29,7 @@ from monasca_events_api.policies import events
 from monasca_events_api.policies import firings
 from monasca_events_api.policies import jobs
 from monasca_events_api.policies import notification_methods
+from monasca_events_api.policies import services
 from monasca_events_api.policies import timeline
 from monasca_events_api.policies import transforms
 from monasca_events_api.policies import triggers
@@ -41,7 +42,7 @@ def list_rules() -> list[policy.RuleDefault]:
     return list(itertools.chain(events.RULES, triggers.RULES,
                                 notification_methods.RULES, firings.RULES,
                                 transforms.RULES, dead_letters.RULES,
-                                jobs.RULES, timeline.RULES))
+                                jobs.RULES, timeline.RULES, services.RULES))
 
 
 class _Enforcer(policy.Enforcer):

@@ -136,6 +136,32 @@ class Subscription(abc.ABC):
         """Leave the group without committing. May be called twice."""
 
 
+class Member(NamedTuple):
+    """One member of a consumer group.
+
+    :ivar id: as the log names it
+    :ivar host: from which it is connected
+    :ivar partitions: those that are its own now
+    """
+
+    id: str
+    host: str
+    partitions: Sequence[int]
+
+
+class Group(NamedTuple):
+    """A consumer group as it is now.
+
+    :ivar members: none where nobody consumes
+    :ivar lag: partition → records not yet committed; of a group that never
+        committed anything there all that are kept
+    """
+
+    name: str
+    members: Sequence[Member]
+    lag: Mapping[int, int]
+
+
 class Tail(abc.ABC):
     """What is published to a topic, for one who only watches.
 
@@ -193,6 +219,13 @@ class Bus(abc.ABC):
         :param backlog: of each partition, where there are as many
 
         Returns at once, also while the log is down; ``poll`` tells.
+        """
+
+    @abc.abstractmethod
+    def groups(self, topic: str, names: Sequence[str]) -> Sequence[Group]:
+        """Return how consumer groups of a topic stand, for operators.
+
+        Groups that there are not have no members. Raises BusUnavailable.
         """
 
     @abc.abstractmethod

@@ -25,6 +25,8 @@ import time
 import confluent_kafka
 from confluent_kafka import admin as confluent_admin
 
+from monasca_events_common.bus import confluent_groups
+from monasca_events_common.bus import Group
 from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Record
 from monasca_events_common.bus import Watcher
@@ -153,6 +155,16 @@ class ConfluentBus(KafkaBrokers):
         """Call the reports, on one thread for all publishers."""
         while not self.closed:
             producer.poll(0.1)
+
+    def groups(self, topic: str, names: Sequence[str]) -> list[Group]:
+        timeout = self.conf.publish_timeout
+        try:
+            self.make_topic(topic, timeout)
+            return confluent_groups.describe(self._get_admin(), topic, names,
+                                             timeout)
+        except confluent_kafka.KafkaException as error:
+            self.failed(error.args[0].name())
+            raise _unavailable(error.args[0]) from error
 
     def _subscription(self, topic: str, group: str,
                       watcher: Watcher | None) -> ConfluentSubscription:

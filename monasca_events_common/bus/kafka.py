@@ -24,6 +24,8 @@ import kafka
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 
+from monasca_events_common.bus import Group
+from monasca_events_common.bus import kafka_groups
 from monasca_events_common.bus import kafka_options
 from monasca_events_common.bus import Record
 from monasca_events_common.bus import Watcher
@@ -117,6 +119,20 @@ class KafkaBus(KafkaBrokers):
             "delivery_timeout_ms": timeout,
             "request_timeout_ms": timeout - 100,
         }
+
+    def groups(self, topic: str, names: Sequence[str]) -> list[Group]:
+        timeout = self.conf.publish_timeout
+        try:
+            self.make_topic(topic, timeout)
+            admin = self._open_admin(timeout)
+            try:
+                return kafka_groups.describe(admin, topic, names)
+            finally:
+                admin.close()
+        except kafka_errors.KafkaError as error:
+            self.failed(type(error).__name__)
+            raise BusUnavailable(f"Kafka does not tell of groups: {error}"
+                                 ) from error
 
     def _subscription(self, topic: str, group: str,
                       watcher: Watcher | None) -> KafkaSubscription:

@@ -20,6 +20,7 @@ publishing until then.
 """
 
 from collections.abc import Callable, Sequence
+import socket
 import sqlite3
 import threading
 import time
@@ -29,6 +30,7 @@ import zlib
 from oslo_config import cfg
 
 from monasca_events_common.bus import Bus
+from monasca_events_common.bus import Group
 from monasca_events_common.bus import Record
 from monasca_events_common.bus import sqlite_group
 from monasca_events_common.bus import sqlite_log
@@ -148,6 +150,20 @@ class SqliteBus(Bus):
 
     def tail(self, topic: str, backlog: int) -> SqliteTail:
         return SqliteTail(self, topic, backlog)
+
+    def groups(self, topic: str, names: Sequence[str]) -> list[Group]:
+        try:
+            db = self.connect()
+            try:
+                number = self.write(lambda db: self.make_topic(db, topic))
+                return [sqlite_group.describe(
+                    db, number, name, self._clock(), socket.gethostname())
+                    for name in names]
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise BusUnavailable(f"the log {self.path} cannot be read: "
+                                 f"{error}") from error
 
     def health(self) -> Health:
         if self.closed:

@@ -23,6 +23,9 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import sqlite3
 
+from monasca_events_common.bus import Group
+from monasca_events_common.bus import Member
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
@@ -135,6 +138,32 @@ def commit(db: sqlite3.Connection, group: int, member: str,
                 "UPDATE positions SET next = ?"
                 " WHERE grp = ? AND partition = ? AND owner = ?",
                 (position, group, partition, member)).rowcount]
+
+
+def describe(db: sqlite3.Connection, topic: int, name: str, now: float,
+             host: str) -> Group:
+    """Return how a group stands.
+
+    :param now: of the clock that leases are measured with
+    :param host: the machine's name: members of others there are none
+    """
+    rows = db.execute(
+        "SELECT p.partition, p.oldest, p.next, c.next, c.owner"
+        " FROM partitions p LEFT JOIN groups g"
+        " ON g.topic = p.topic AND g.name = ?"
+        " LEFT JOIN positions c ON c.grp = g.id AND c.partition = p.partition"
+        " WHERE p.topic = ? ORDER BY p.partition", (name, topic)).fetchall()
+    members = [row[0] for row in db.execute(
+        "SELECT m.member FROM members m JOIN groups g ON g.id = m.grp"
+        " WHERE g.topic = ? AND g.name = ? AND m.renewed <= ?"
+        " AND ? < m.renewed + m.lease ORDER BY m.member",
+        (topic, name, now, now))]
+    return Group(
+        name, [Member(one, host, [row[0] for row in rows if row[4] == one])
+               for one in members],
+        {partition: following - max(
+            oldest, oldest if position is None else position)
+         for partition, oldest, following, position, _ in rows})
 
 
 def forget(db: sqlite3.Connection, topic: int, name: str) -> None:

@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""What the tail of every bus promises, as tests.
+"""What every bus promises to who only looks on, as tests.
 
 Inherited beside :class:`tests.contract.bus.BusContract`, which opens and
 breaks the log.
@@ -25,12 +25,41 @@ from monasca_events_common.bus import Tail
 from monasca_events_common.errors import BusUnavailable
 from tests.contract.bus import collect
 from tests.contract.bus import numbers
+from tests.contract.bus import Ownership
 from tests.contract.bus import PATIENCE
 from tests.contract.bus import positions
 
 
 class TailContract:
     """Inherited by a TestCase that inherits BusContract too."""
+
+    # Groups, as operators see them.
+
+    def test_how_a_group_stands_is_told_to_who_is_not_in_it(self):
+        self.publish(40)
+        name, other = self.group("persister"), self.group("nobody")
+        first, second = (Ownership(), Ownership())
+        members = {self.subscribe(watcher=first): first,
+                   self.subscribe(watcher=second): second}
+        self.settle(members)
+        one = next(iter(members))
+        one.seek(dict.fromkeys(first.partitions, 0))
+        found = collect(one, 1)
+        one.commit({delivery.partition: delivery.offset + 1
+                    for delivery in found[:1]})
+        group, nobody = self.open_bus().groups(self.topic, [name, other])
+        self.assertEqual((name, other), (group.name, nobody.name))
+        self.assertEqual(
+            {tuple(sorted(first.partitions)),
+             tuple(sorted(second.partitions))},
+            {tuple(member.partitions) for member in group.members})
+        self.assertEqual(40 - (found[0].offset + 1), sum(group.lag.values()))
+        self.assertEqual([], list(nobody.members))
+        self.assertEqual(40, sum(nobody.lag.values()))
+        for member in group.members:
+            self.assertTrue(member.id and member.host)
+
+    # Tails.
 
     def tail(self, backlog: int = 0, bus=None) -> Tail:
         """Return a tail that has reached the log."""

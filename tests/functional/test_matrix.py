@@ -60,6 +60,9 @@ _ACT = {**_CHANGE, "MEMBER": 202, "MANAGER": 202}
 # A test of a notification method waits for nothing.
 _OPERATE = {name: 202 if status == 200 else status
             for name, status in _ADMIN.items()}
+# Nothing stands still.
+_RESUME = {name: 409 if status == 200 else status
+           for name, status in _ADMIN.items()}
 _FORGET = {name: 204 if status == 200 else status
            for name, status in _ADMIN.items()}
 # Asked for by PROJECT's member; who only reads has posted nothing.
@@ -116,6 +119,9 @@ TABLE = {
     ("GET", "/v1.0/transforms/{transform_id}/versions"): _SHOW,
     ("PATCH", "/v1.0/transforms/{transform_id}"): _CHANGE,
     ("DELETE", "/v1.0/transforms/{transform_id}"): _DELETE,
+    ("GET", "/v1.0/services"): _ADMIN,
+    ("GET", "/v1.0/services/{service}"): _ADMIN,
+    ("POST", "/v1.0/services/{service}/resume"): _RESUME,
     ("GET", "/v1.0/dead-letters"): _ADMIN,
     ("GET", "/v1.0/dead-letters/{letter}"): _ADMIN,
     ("DELETE", "/v1.0/dead-letters/{letter}"): _FORGET,
@@ -211,6 +217,7 @@ class Things:
         self._dead_letters = dead_letters
         self._made: list[tuple[str, str]] = []
         self.values = {"event_id": event_id, "template": "instance-create",
+                       "service": "persister",
                        "foreign": service.value("FOREIGN_PROJECT"),
                        "project": service.value("PROJECT")}
 
@@ -309,7 +316,7 @@ def all_routes(service_root) -> set[tuple[str, str]]:
             (version.transforms, "/v1.0/transforms", "transform_id"),
             (version.jobs, "/v1.0/jobs", "receipt_id"),
             (getattr(version, "dead-letters"), "/v1.0/dead-letters",
-             "letter")):
+             "letter"), (version.services, "/v1.0/services", "service")):
         item, _ = collection._lookup("1" if name == "letter" else "some-id")
         found |= routes(item, f"{path}/{{{name}}}")
     return found
@@ -403,7 +410,8 @@ class MatrixTest(unittest.TestCase):
         none = "00000000-0000-0000-0000-000000000000"
         for method, route in TABLE:
             named = route.count("{")
-            if not named or "{template}" in route or "{letter}" in route:
+            if not named or "{template}" in route or "{letter}" in route \
+                    or "{service}" in route:
                 continue
             things = self.things()
             things.prepare(route)

@@ -49,6 +49,9 @@ class Slow(buses.Bus):
     def tail(self, topic, backlog):
         return self.inner.tail(topic, backlog)
 
+    def groups(self, topic, names):
+        return self.inner.groups(topic, names)
+
     def health(self):
         return self.inner.health()
 
