@@ -53,7 +53,8 @@ SILENCE = 5
 
 #: Addresses that need no token.
 PUBLIC = frozenset(("", "/", "/version", "/version/", "/healthcheck",
-                    "/healthcheck/", "/v1.0", "/v1.0/"))
+                    "/healthcheck/", "/v1.0", "/v1.0/",
+                    "/v1.0/openapi.json"))
 
 
 def utc_now() -> datetime.datetime:

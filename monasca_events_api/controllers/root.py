@@ -14,6 +14,7 @@
 
 import pecan
 
+from monasca_events_api import description
 from monasca_events_api.controllers import dead_letters
 from monasca_events_api.controllers import events
 from monasca_events_api.controllers import firings
@@ -45,7 +46,8 @@ class VersionController:
         self.timeline = timeline.TimelineController(parts)
         self.services = services.ServicesController(parts)
         self.jobs = jobs.JobsController(parts)
-        # The hyphen keeps them from being attributes' usual names.
+        # Hyphen and dot keep them from being attributes' usual names.
+        setattr(self, "openapi.json", DescriptionController(parts))
         setattr(self, catalog.METHODS, methods.MethodsController(parts))
         setattr(self, "dead-letters",
                 dead_letters.DeadLettersController(parts))
@@ -53,6 +55,21 @@ class VersionController:
     @resource.reads(index)
     def show(self, req, resp):
         return resource.answer({"version": describe(self._parts, req)})
+
+
+class DescriptionController:
+    """``/v1.0/openapi.json``: what this version can do, for programs."""
+
+    index = resource.methods()
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @resource.reads(index)
+    def show(self, req, resp):
+        return resource.answer(
+            description.describe(resource.base_url(self._parts, req)),
+            headers={"Cache-Control": "public, max-age=300"})
 
 
 class VersionsController:

@@ -28,11 +28,13 @@ class Rules:
     :ivar defaults: for the enforcer
     """
 
-    def __init__(self, name: str, path: str, things: str) -> None:
+    def __init__(self, name: str, path: str, things: str,
+                 *listed: str) -> None:
         """
         :param name: what the policies' names begin with
         :param path: of the collection
         :param things: the resource in the plural, for people
+        :param listed: further addresses of lists that who lists may read
         """
         self.list = f"{name}:list"
         self.show = f"{name}:show"
@@ -43,7 +45,8 @@ class Rules:
         one = f"{path}/{{id}}"
         self.defaults = [
             rule(self.list, READER, f"List the {things} of the token's "
-                 "project.", ("GET", path)),
+                 "project.", ("GET", path),
+                 *(("GET", one) for one in listed)),
             rule(self.show, READER, f"Show one of the {things} of the "
                  "token's project.", ("GET", one)),
             rule(self.create, MEMBER, f"Make {things} in the token's "

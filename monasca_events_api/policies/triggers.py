@@ -17,7 +17,9 @@ from monasca_events_api.policies import definitions
 
 PATH = "/v1.0/triggers"
 
-RULES_OF = definitions.Rules("triggers", PATH, "triggers")
+RULES_OF = definitions.Rules("triggers", PATH, "triggers",
+                             f"{PATH}/templates",
+                             f"{PATH}/templates/{{name}}")
 
 TEST = "triggers:test"
 EXPLAIN = "triggers:explain"

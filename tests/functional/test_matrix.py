@@ -75,6 +75,7 @@ TABLE = {
     ("GET", "/version"): _PUBLIC,
     ("GET", "/healthcheck"): _PUBLIC,
     ("GET", "/v1.0"): _PUBLIC,
+    ("GET", "/v1.0/openapi.json"): _PUBLIC,
     ("GET", "/v1.0/events"): _READ,
     ("POST", "/v1.0/events"): _POST,
     ("GET", "/v1.0/events/{event_id}"): _SHOW,
