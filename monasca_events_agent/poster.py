@@ -58,7 +58,7 @@ OPTS = [
                help="Bytes of one request's body at most, before "
                     "compression. When the API answers 413, smaller ones are "
                     "made until the agent is started again."),
-    cfg.FloatOpt("max_wait", default=0.2, min=0.0, mutable=True,
+    cfg.FloatOpt("max_wait", default=0.1, min=0.0, mutable=True,
                  help="Seconds between two requests that are not full. "
                       "Larger means fewer requests and later visibility."),
     cfg.BoolOpt("compress", default=False, mutable=True,
