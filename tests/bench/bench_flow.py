@@ -118,6 +118,9 @@ class FlowSite(LiveSite):
 schemes = http
 ports = {port}
 allowed_networks = 127.0.0.0/8
+[keystone_authtoken]
+# As it is where nobody says otherwise; tests want to see tokens end.
+token_cache_time = 300
 """, api_workers=1)
 
     def start(self) -> None:
@@ -138,13 +141,13 @@ class Course:
         try:
             self.site.start()
             self._define(port)
-            self._sender, theirs = multiprocessing.Pipe()
-            spawn.Process(target=send, daemon=True, args=(
-                theirs, self.site.servers["rabbitmq"]["transport_url"],
-                self.site.topic, self.site.projects["A"])).start()
         except BaseException:
-            self.close()
+            self.site.close()
             raise
+        self._sender, theirs = multiprocessing.Pipe()
+        spawn.Process(target=send, daemon=True, args=(
+            theirs, self.site.servers["rabbitmq"]["transport_url"],
+            self.site.topic, self.site.projects["A"])).start()
 
     def _define(self, port: int) -> None:
         """Have deletions fire, and wait until the engine knows."""
@@ -210,6 +213,8 @@ class Course:
         return found
 
     def close(self) -> None:
+        self._sender.send(None)
+        self._receiver.send("end")
         self.site.close()
 
 
