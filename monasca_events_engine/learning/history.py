@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import logging
+import operator
 import time
 
 import orjson
@@ -33,6 +34,8 @@ PAGE = 2000
 
 #: Seconds for which a store that does not answer is asked again.
 PATIENCE = 60.0
+
+_event_id = operator.itemgetter("event_id")
 
 
 class StoredEvents:
@@ -76,9 +79,17 @@ class StoredEvents:
         def search(one: Query) -> Page:
             return self._patiently(lambda: self._store.search(project, one))
 
+        # Stores order what happened at one moment as they like; triggers are
+        # shown it by event id.
+        moment: list[dict] = []
         for page in pages(search, self._query):
             for value in page.events:
-                yield orjson.loads(value)
+                event = orjson.loads(value)
+                if moment and event["timestamp"] != moment[0]["timestamp"]:
+                    yield from sorted(moment, key=_event_id)
+                    moment = []
+                moment.append(event)
+        yield from sorted(moment, key=_event_id)
 
     def _patiently(self, ask: Callable):
         """Return what the store answers.
