@@ -27,6 +27,7 @@ import yaml
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Rejected
 from monasca_events_common.errors import StoreUnavailable
+from monasca_events_common.store import Page
 from monasca_events_common.store.sqlite import SqliteStore
 from monasca_events_engine.learning import command
 from monasca_events_engine.learning import history
@@ -44,15 +45,24 @@ from tests.unit.engine.test_learning import rule
 
 
 class MoodyStore(SqliteStore):
-    """A store that fails as it is told to before it answers."""
+    """A store that fails as it is told to before it answers.
+
+    :ivar is_turned: whether of what happened at one moment it gives the last
+        event id of a page first
+    """
 
     failures: list = []
+    is_turned = False
 
     def search(self, project_id, query):
         self.limits.append(query.limit)
         if self.failures:
             raise self.failures.pop(0)
-        return super().search(project_id, query)
+        page = super().search(project_id, query)
+        if not self.is_turned:
+            return page
+        return Page(sorted(reversed(page.events), key=lambda value: json.loads(
+            value)["timestamp"]), page.marker)
 
     def aggregate(self, project_id, query, by, interval):
         if self.failures:
@@ -89,10 +99,18 @@ class TestHistory(unittest.TestCase):
             found = [one for events in self.stored.projects()
                      for one in events]
         self.assertEqual(30, len({one["event_id"] for one in found}))
-        # Of one moment as triggers are shown it, whatever the store does.
         places = [(one["timestamp"], one["event_id"]) for one in found]
         self.assertEqual(sorted(places), places)
         self.assertEqual(8, len(self.store.limits))
+
+    def test_a_moment_is_read_as_triggers_are_shown_it(self):
+        """Stores order what happened at the same time as they like."""
+        usual = self.read()
+        self.store.is_turned = True
+        # Moments of four and five events, in pages of three.
+        with mock.patch.object(history, "PAGE", 3):
+            self.stored = StoredEvents(self.store, [], None, None)
+            self.assertEqual(usual, self.read())
 
     def test_a_store_that_is_away_is_asked_again_for_a_while(self):
         self.assertEqual(30, len(self.read(self.AWAY, self.AWAY)))
