@@ -23,6 +23,7 @@ made.
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
+import http.client
 import socket
 import ssl
 import threading
@@ -98,6 +99,30 @@ class _Pinned:
                 self._handle = found.dup()
             return found
         raise error
+
+    def post(self, path: str, headers: Mapping[str, str], body: bytes
+             ) -> http.client.HTTPResponse:
+        """Send a request; return the answer, of whose body nothing was read.
+
+        In one piece, which is a third of the time that urllib3's request
+        takes, and one packet for most.
+
+        :param path, headers: of printable ASCII characters
+        """
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(self.timeout)
+        lines = (f"POST {path} HTTP/1.1",
+                 *(f"{name}: {value}" for name, value in headers.items()),
+                 f"Content-Length: {len(body)}", "", "")
+        self.sock.sendall("\r\n".join(lines).encode("ascii") + body)
+        answer = http.client.HTTPResponse(self.sock, method="POST")
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def end(self) -> None:
         """End the connection, whatever it is at; from any thread."""

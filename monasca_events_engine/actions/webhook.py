@@ -174,10 +174,8 @@ class Webhook(Action):
             with pinned.ended_by(deadline, used):
                 if deadline.is_over:
                     raise TimeoutError
-                used.request("POST", target.path, body=body, headers=headers,
-                             preload_content=False, decode_content=False)
-                answer = used.getresponse()
-                is_whole = _drained(answer) and used.sock is not None
+                answer = used.post(target.path, headers, body)
+                is_whole = _drained(answer) and not answer.will_close
                 return answer.status, answer.headers.get("Retry-After")
         finally:
             if is_whole and not deadline.is_over:
@@ -195,16 +193,19 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _drained(answer) -> bool:
+def _drained(answer: http.client.HTTPResponse) -> bool:
     """Return whether the whole answer was read, so that another may come.
 
     The status says all that counts: what is wrong with the rest, or too long
     of it, costs the connection only.
     """
     try:
-        return len(answer.read(MAX_ANSWER + 1)) <= MAX_ANSWER
+        return len(answer.read(MAX_ANSWER + 1)) <= MAX_ANSWER \
+            and not answer.length
     except _FAILURES:
         return False
+    finally:
+        answer.close()
 
 
 def _body(firing: Mapping) -> bytes:
