@@ -46,14 +46,18 @@ _PERSONAS = {"READER": ("A", "reader"), "MEMBER": ("A", "member"),
              "NO_ROLE": ("A", "swiftoperator")}
 
 
-def expected() -> int:
-    """Return how many tests the suites have."""
-    files = (_ROOT / "tests/functional/gabbits").glob("*.yaml")
-    in_yaml = sum(len(yaml.safe_load(one.read_text())["tests"])
-                  for one in files)
+def expected() -> tuple[int, int]:
+    """Return how many tests the suites have, and how many are left out."""
+    files = [yaml.safe_load(one.read_text()) for one in
+             (_ROOT / "tests/functional/gabbits").glob("*.yaml")]
+    # Who has an installation's dead letters put there is not the API.
+    without = sum(len(one["tests"]) for one in files
+                  if "Letters" in one["fixtures"])
+    in_yaml = sum(len(one["tests"]) for one in files) - without
+    # Only the table of routes wants to look into the application.
     return in_yaml + sum(
         unittest.defaultTestLoader.loadTestsFromName(one).countTestCases()
-        for one in _SUITES)
+        for one in _SUITES), without + 1
 
 
 class ContractTests:
@@ -93,10 +97,10 @@ class ContractTests:
         said = done.stderr[-20000:]
         self.assertEqual(0, done.returncode, said)
         ran = re.search(r"^Ran (\d+) tests", said, re.MULTILINE)
-        self.assertEqual(expected(), int(ran.group(1)), said)
-        # Only the table of routes wants to look into the application.
+        runs, left_out = expected()
+        self.assertEqual(runs, int(ran.group(1)), said)
         skipped = re.search(r"^OK \(skipped=(\d+)\)", said, re.MULTILINE)
-        self.assertEqual("1", skipped and skipped.group(1), said)
+        self.assertEqual(str(left_out), skipped and skipped.group(1), said)
 
 
 class TestEmbeddedContract(ContractTests, unittest.TestCase):
