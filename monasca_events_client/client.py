@@ -100,6 +100,26 @@ class Client:
                       last_id=last_id, patience=patience, gap=gap,
                       sleep=self._sleep)
 
+    def timeline(self, *, resource_id: str | None = None,
+                 request_id: str | None = None, **given: Any
+                 ) -> dict[str, Any]:
+        """Return everything about one resource or request on one axis.
+
+        Its ``spans`` are pairs of a beginning and an end; ``sources`` says
+        what could not be asked.
+
+        :param resource_id: or ``request_id``, one of them
+        :param given: ``since``, ``until``, ``project_id``, ``all_projects``,
+            ``related`` (False leaves out what only happened in the same
+            requests), ``gap``, seconds from which on a silence is one
+        :raises ValueError: both ids, or none
+        """
+        if (resource_id is None) == (request_id is None):
+            raise ValueError("expected resource_id or request_id, one of them")
+        return self._transport.json(
+            "GET", "/v1.0/timeline", query=filters.of_listing(
+                resource_id=resource_id, request_id=request_id, **given))
+
     def version(self) -> dict[str, Any]:
         """Return what the API says of its version, with ``limits`` and
         ``quotas``."""

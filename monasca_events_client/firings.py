@@ -43,16 +43,18 @@ class Firings:
              since: filters.Moment | None = None,
              until: filters.Moment | None = None, limit: int | None = None,
              page_size: int | None = None, project_id: str | None = None,
-             all_projects: bool = False) -> Pages:
+             all_projects: bool = False, marker: str | None = None) -> Pages:
         """Return firings, newest first.
 
         :param outcome: ``fired``, ``missed``, ``recovered``, or several
+        :param marker: of a list before, to go on behind it
         """
         return Pages(self._transport, "/v1.0/firings", "firings",
                      filters.of_listing(
                          outcome=outcome, trigger_id=trigger_id, since=since,
                          until=until, project_id=project_id,
-                         all_projects=all_projects), limit, page_size)
+                         all_projects=all_projects, marker=marker),
+                     limit, page_size)
 
     def get(self, trigger_id: str, firing_id: str, *,
             project_id: str | None = None, all_projects: bool = False
