@@ -152,6 +152,25 @@ class CliTest(unittest.TestCase):
         shown = self.json("show", rows[0]["ID"])
         self.assertEqual(rows[0]["Type"], shown["event_type"])
 
+    def test_an_instance_s_timeline_has_what_it_went_through(self):
+        """B38"""
+        pairs = [one for one in truth_file.pairs(
+            truth_file.read(str(self.truth)))
+            if one.project_id == self.site.projects["A"]]
+        instance = next(one.resource_id for one in pairs
+                        if one.operation == "compute.instance.create"
+                        and one.outcome == "end")
+        expected = {
+            (one.operation, event_id(one.project_id, one.start_message_id)):
+            one.duration for one in pairs if one.resource_id == instance
+            and one.outcome != "never"}
+        found = {(one["name"], one["event_ids"][0]): one["seconds"]
+                 for one in self.json("timeline", instance)["spans"]}
+        for key, seconds in expected.items():
+            self.assertAlmostEqual(seconds, found[key], 2)
+        shown = self.terminal(100, "event", "timeline", instance)
+        self.assertRegex(shown, "(?m)compute.instance.create +━")
+
     def test_what_was_posted_is_shown(self):
         self.openstack("event", "post", "-", stdin="\n".join(
             json.dumps({"event_type": "shop.order.placed",
