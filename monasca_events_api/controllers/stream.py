@@ -18,7 +18,7 @@ which lost its connection goes on there with ``Last-Event-ID``, with any worker
 of the API. Where memory does not reach back so far, it is told.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import itertools
 import time
 
@@ -34,6 +34,7 @@ from monasca_events_api.live.follower import Watch
 from monasca_events_api.live.selection import parse_pattern
 from monasca_events_api.live.selection import Selection
 from monasca_events_api.live.streams import Fresh
+from monasca_events_api.live.streams import make_message
 from monasca_events_api.live.streams import Stream
 from monasca_events_api.policies import events as rules
 from monasca_events_common.errors import NotFound
@@ -103,14 +104,14 @@ class StreamController:
                ) -> "Messages":
         live = self._parts.live
         watch = live.watch()
-        stream = live.streams.open(project_id)
+        stream = live.streams.open(project_id, selection)
         try:
-            return self._prepare(watch, stream, selection, positions)
+            return self._prepare(watch, stream, positions)
         except BaseException:
             live.streams.leave(stream)
             raise
 
-    def _prepare(self, watch: Watch, stream: Stream, selection: Selection,
+    def _prepare(self, watch: Watch, stream: Stream,
                  positions: dict[int, int] | None) -> "Messages":
         # From here on what comes waits in the stream, so that nothing lies
         # between what is remembered and what is new.
@@ -123,9 +124,8 @@ class StreamController:
                 found, whole = watch.rings.behind(stream.project_id,
                                                   positions)
                 begin.update(positions)
-        parts = self._parts
-        return Messages(parts.live.streams, stream, selection,
-                        parts.conf.live, begin, found, whole)
+        return Messages(self._parts.live.streams, stream, watch,
+                        self._parts.conf.live, begin, found, whole)
 
 
 class Messages:
@@ -134,7 +134,7 @@ class Messages:
     Iterated by the web server's thread; closed by it when the client is gone.
     """
 
-    def __init__(self, streams, stream: Stream, selection: Selection, conf,
+    def __init__(self, streams, stream: Stream, watch: Watch, conf,
                  positions: dict[int, int], before: Sequence[Seen],
                  whole: bool) -> None:
         """:param positions: behind which offsets it stands
@@ -143,7 +143,7 @@ class Messages:
         """
         self._streams = streams
         self._stream = stream
-        self._selection = selection
+        self._watch = watch
         self._conf = conf
         self._positions = positions
         self._before = before
@@ -159,46 +159,62 @@ class Messages:
 
     def _iterate(self) -> Iterator[bytes]:
         ends = time.monotonic() + self._conf.stream_lifetime
-        yield b"retry: %d\nid: %b\n\n" % (_RETRY, self._id())
+        yield b"retry: %d\n%b" % (_RETRY, self._beat())
         if not self._whole:
             yield _gap("forgotten", None)
-        before = self._wanted(map(Fresh, self._before))
+        wants = self._stream.selection.wants
+        before = self._new(one for one in map(Fresh, self._before)
+                           if one.event is not None and wants(one.event))
         while parts := list(itertools.islice(before, _TOGETHER)):
             yield b"".join(parts)
         self._before = ()
+        room, at = float(self._conf.stream_events), time.monotonic()
         while (left := ends - time.monotonic()) > 0:
-            taken = self._stream.take(min(left, self._conf.heartbeat))
+            told = self._watch.told
+            taken = self._stream.take(min(left, self._conf.heartbeat),
+                                      max(1, int(room)))
             if taken is None:
                 return
             found, missed = taken
+            now = time.monotonic()
+            room = min(room + (now - at) * self._conf.stream_rate,
+                       self._conf.stream_events) - len(found)
+            at = now
+            if not found:
+                # Nothing was wanted of what came: nobody need look again.
+                self._advance(told)
             parts = [_gap("too_slow", missed)] if missed else []
-            parts += self._wanted(found)
-            # Also where nothing was wanted, so that the client need not be
-            # told again what it did not want.
-            yield b"".join(parts) or b"id: %b\n\n" % self._id()
+            parts += self._new(found)
+            yield b"".join(parts) or self._beat()
             self._stream.rest(_PACE)
 
-    def _wanted(self, found: Iterable[Fresh]) -> Iterator[bytes]:
-        """Yield the messages of what was not given and is wanted."""
+    def _new(self, found: Iterable[Fresh]) -> Iterator[bytes]:
+        """Yield the messages of what was not given yet."""
         place = None
+        is_one = self._stream.project_id is not ALL
         for one in found:
-            seen = one.seen
+            _, partition, offset, *_ = one.seen
             # Of one record several events may have been made; they are
             # always together.
-            if seen.offset <= self._positions.get(seen.partition, -1) \
-                    and place != (seen.partition, seen.offset):
+            if offset <= self._positions.get(partition, -1) \
+                    and place != (partition, offset):
                 continue
-            place = seen.partition, seen.offset
-            if self._stream.project_id is not ALL:
-                # A project's events are in one partition, and a short id
-                # says as much as a long one.
-                self._positions.clear()
-            self._positions[seen.partition] = seen.offset
-            if one.event is not None and self._selection.wants(one.event):
-                yield b"id: %b\ndata: %b\n\n" % (self._id(), seen.value)
+            place = partition, offset
+            if is_one:
+                self._positions = {partition: offset}
+                yield one.message
+            else:
+                self._positions[partition] = offset
+                yield make_message(self._positions, one.seen.value)
 
-    def _id(self) -> bytes:
-        return message_id(self._positions).encode()
+    def _advance(self, told: Mapping[int, int]) -> None:
+        """Go on to where the follower was before nothing came."""
+        for partition in self._positions:
+            self._positions[partition] = max(
+                self._positions[partition], told.get(partition, -1))
+
+    def _beat(self) -> bytes:
+        return b"id: %b\n\n" % message_id(self._positions).encode()
 
 
 def _gap(reason: str, missed: int | None) -> bytes:

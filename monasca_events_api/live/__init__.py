@@ -44,6 +44,11 @@ OPTS = [
                help="Events that wait for one stream at most. Of a client "
                     "that reads more slowly than events come the oldest ones "
                     "are left out, and it is told how many."),
+    cfg.FloatOpt("stream_rate", default=200.0, min=10.0, mutable=True,
+                 help="Events a second that one stream gives at most, after "
+                      "stream_events at once. What comes faster waits, and "
+                      "is left out as above, so that streams cost those who "
+                      "post little."),
     cfg.FloatOpt("stream_lifetime", default=600.0, min=1.0, mutable=True,
                  help="Seconds after which a stream ends. Its client asks "
                       "again, and its token and its roles are looked at "
@@ -99,40 +104,59 @@ def see(deliveries: Sequence[Delivery]) -> list[Seen]:
     """
     found = []
     for one in deliveries:
-        headers = one.headers
-        if headers.get("schema") != SCHEMA or not _is_true(one):
-            continue
+        headers, value = one.headers, one.value
         try:
+            if headers["schema"] != SCHEMA:
+                continue
+            event_id = headers["event_id"]
+            # Whoever can write to the bus can claim another tenant's event,
+            # and a line break would end a message.
+            if _LINE_BREAK in value or not value.startswith(
+                    b'{"event_id":"%b","project_id":"%b",'
+                    % (event_id, one.key)):
+                continue
             found.append(Seen(
                 one.key.decode(), one.partition, one.offset,
-                headers["event_id"].decode(), headers["event_type"].decode(),
-                headers["timestamp"].decode(), one.value))
+                event_id.decode(), headers["event_type"].decode(),
+                headers["timestamp"].decode(), value))
         except (KeyError, UnicodeDecodeError):
             continue
     return found
 
 
-def _is_true(one: Delivery) -> bool:
-    """Return whether the body is the event of the key: whoever can write to
-    the bus can claim another tenant's."""
-    return one.value.startswith(
-        b'{"event_id":"%b","project_id":"%b",'
-        % (one.headers.get("event_id", b""), one.key)) \
-        and 10 not in one.value  # a line break would end a message
+#: A number is found in bytes much faster than bytes of one are.
+_LINE_BREAK = ord("\n")
 
 
-def source_of(value: bytes) -> str:
-    """Return an event's ``source`` without decoding the event.
+def text_of(value: bytes, mark: bytes) -> str | None:
+    """Return a field of an event that holds one string, or none, without
+    decoding the event.
 
     The first such key is the event's own: before it there are only strings,
     and a quote within one is escaped.
+
+    :param mark: ``"name":`` as it stands in the event
     """
-    start = value.find(b'"source":"')
+    start = value.find(mark)
     if start < 0:
-        return ""
-    start += 10
-    end = value.find(b'"', start)
-    return value[start:end].decode(errors="replace")
+        return None
+    start += len(mark)
+    if value[start] != _QUOTE:
+        return None
+    end = value.find(b'"', start + 1)
+    text = value[start + 1:end]
+    if _ESCAPE in text:
+        found = decode(value)
+        return found and found.get(mark[1:-2].decode())
+    return text.decode(errors="replace")
+
+
+_QUOTE, _ESCAPE = ord('"'), ord("\\")
+
+
+def source_of(value: bytes) -> str:
+    """Return an event's ``source``."""
+    return text_of(value, b'"source":') or ""
 
 
 def decode(value: bytes) -> dict | None:

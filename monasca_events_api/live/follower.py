@@ -39,7 +39,10 @@ from monasca_events_common.transformer import Transformer
 
 LOG = logging.getLogger(__name__)
 
-_BATCH = 500
+_BATCH = 2000
+
+#: Seconds between two looks at a bus on which something happens.
+_PACE = 0.1
 
 #: Seconds for which one poll waits; while somebody waits for what is there
 #: already, a tenth of it.
@@ -90,6 +93,8 @@ class Watch:
         self.following: dict[int, int] = {}
         self.began = threading.Event()
         self.caught_up = threading.Event()
+        #: Partition → offset of the newest record that streams were told of.
+        self.told: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._gaps = 0
 
@@ -222,6 +227,11 @@ class Follower:
                             _BATCH, _WAIT if watch.caught_up.is_set()
                             else _WAIT / 10)
                     self.streams.offer(watch.take(tail, found))
+                    watch.told = {partition: offset - 1 for partition, offset
+                                  in watch.following.items()}
+                    if found and watch.caught_up.is_set():
+                        # What comes meanwhile is read together.
+                        self._stop.wait(_PACE)
                     found = None
                 except Unavailable as error:
                     LOG.debug("live events wait: %s", error)

@@ -91,7 +91,11 @@ class Rings:
 
     def add(self, seen: Sequence[Seen]) -> None:
         """Remember events, and forget others where there is no room."""
-        conf = self._conf
+        if not seen:
+            return
+        # Once: an option costs as much as the rest of an event.
+        events, of_project, of_all = (
+            self._conf.events, self._conf.project_bytes, self._conf.bytes)
         with self._lock:
             for one in seen:
                 ring = self._rings.get(one.project_id)
@@ -99,11 +103,10 @@ class Rings:
                     ring = Ring(self._floors)
                     self._rings[one.project_id] = ring
                 self._bytes += ring.add(one)
-                while len(ring.events) > conf.events \
-                        or ring.bytes > conf.project_bytes:
+                while len(ring.events) > events or ring.bytes > of_project:
                     self._bytes -= ring.drop()
                 self._rings.move_to_end(one.project_id)
-                while self._bytes > conf.bytes:
+                while self._bytes > of_all:
                     self._forget()
 
     def _forget(self) -> None:

@@ -17,7 +17,7 @@ The same filters as in the list of events, which the stores carry out, with the
 same meaning; and, for streams, a pattern of the rule language.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import struct
 
 import orjson
@@ -29,6 +29,11 @@ from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.store import conditions
 from monasca_events_common.store.conditions import Condition
 
+#: Fields by which events are found, the rarest values first.
+_RARE = ("event_id", "request_id", "resource_id", "global_request_id",
+         "user_id", "event_type", "publisher_id", "resource_type",
+         "domain_id", "source", "priority")
+
 _NO_LIMITS = events.Limits(2 ** 31, 1000, 2 ** 31)
 
 
@@ -37,8 +42,14 @@ class Selection:
 
     def __init__(self, query: Query, pattern: Pattern | None = None) -> None:
         """:raises Rejected: the query is not in the grammar"""
-        self._conditions = [_compile(one)
-                            for one in conditions.conditions(query)]
+        found = conditions.conditions(query)
+        #: A field and the values of which it has one in every event that is
+        #: wanted, by which those are found quickly; None where there is none.
+        self.anchor = _anchor(found)
+        #: The same for all selections of the same events.
+        self.key = (tuple(query.terms), tuple(query.words), query.since,
+                    query.until, pattern)
+        self._conditions = list(map(_compile, found))
         self._words = frozenset(query.words)
         self._since, self._until = query.since, query.until
         self._pattern = pattern
@@ -77,6 +88,14 @@ def parse_pattern(text: str, most: int) -> Pattern:
         raise Rejected(f"the pattern costs {found.cost}; expected at most "
                        f"{most}", code="too_costly", where="pattern")
     return found
+
+
+def _anchor(found: Iterable[Condition]) -> tuple[str, frozenset[str]] | None:
+    """Return the field that is likeliest to be rare, with its values."""
+    fields = {one.name: one.values for one in found
+              if one.kind == conditions.FIELD and one.operator == "eq"}
+    return next(((name, frozenset(fields[name])) for name in _RARE
+                 if name in fields), None)
 
 
 def _words(event: Mapping) -> set[str]:

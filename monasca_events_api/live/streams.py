@@ -13,16 +13,21 @@
 
 """Streams: each a queue that the follower fills and one request empties.
 
-A queue that is full loses its oldest events and counts them, so that a slow
-client costs nobody else anything.
+What they want is decided once for all that want the same, and a stream that
+follows one resource is found by it: what a stream costs, an event does not
+pay. A queue that is full loses its oldest events and counts them, so that a
+slow client costs nobody else anything.
 """
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import threading
 
 from monasca_events_api.live import decode
+from monasca_events_api.live import message_id
 from monasca_events_api.live import Seen
+from monasca_events_api.live import text_of
+from monasca_events_api.live.selection import Selection
 from monasca_events_common import metrics
 from monasca_events_common.errors import Unavailable
 from monasca_events_common.store import ALL
@@ -32,13 +37,15 @@ _BYTES = 4 << 20
 
 
 class Fresh:
-    """An event on its way to streams, decoded once for all of them."""
+    """An event on its way to streams: decoded once for all of them, and once
+    made a message."""
 
-    __slots__ = ("seen", "_event")
+    __slots__ = ("seen", "_event", "_message")
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self._event: Mapping | bool | None = None
+        self._message: bytes | None = None
 
     @property
     def event(self) -> Mapping | None:
@@ -47,29 +54,49 @@ class Fresh:
             self._event = decode(self.seen.value) or False
         return self._event or None
 
+    @property
+    def message(self) -> bytes:
+        """The message of a stream of one project: its events are in one
+        partition, and there its id is a short one."""
+        if self._message is None:
+            self._message = make_message(
+                {self.seen.partition: self.seen.offset}, self.seen.value)
+        return self._message
+
+
+def make_message(positions: Mapping[int, int], value: bytes) -> bytes:
+    """Return a server-sent event.
+
+    :param positions: where the stream stands behind it
+    """
+    return b"id: %b\ndata: %b\n\n" % (message_id(positions).encode(), value)
+
 
 class Stream:
     """What waits for one client."""
 
-    def __init__(self, project_id, conf) -> None:
+    def __init__(self, project_id, selection: Selection, conf) -> None:
         """:param project_id: or ``ALL``"""
         self.project_id = project_id
-        self._conf = conf
+        self.selection = selection
+        # A stream lives for minutes: the next one sees a change.
+        self._most = conf.stream_events
         self._changed = threading.Condition()
         self._waiting: collections.deque[Fresh] = collections.deque()
         self._bytes = 0
         self._missed = 0
         self._ended = threading.Event()
 
-    def offer(self, fresh: Sequence[Fresh]) -> None:
-        """Let events wait; never wait oneself."""
+    def offer(self, fresh: Sequence[Fresh], size: int) -> None:
+        """Let events wait; never wait oneself.
+
+        :param size: their bytes together
+        """
+        missed = 0
         with self._changed:
-            for one in fresh:
-                self._waiting.append(one)
-                self._bytes += len(one.seen.value)
-            missed = 0
-            while len(self._waiting) > self._conf.stream_events \
-                    or self._bytes > _BYTES:
+            self._waiting.extend(fresh)
+            self._bytes += size
+            while len(self._waiting) > self._most or self._bytes > _BYTES:
                 self._bytes -= len(self._waiting.popleft().seen.value)
                 missed += 1
             self._missed += missed
@@ -77,17 +104,26 @@ class Stream:
         if missed:
             metrics.LIMITED.labels("stream").inc(missed)
 
-    def take(self, timeout: float) -> tuple[list[Fresh], int] | None:
+    def take(self, timeout: float, limit: int = 2 ** 31
+             ) -> tuple[list[Fresh], int] | None:
         """Return what waits and how many were left out before it, waiting at
-        most ``timeout`` seconds; None where the stream has ended."""
+        most ``timeout`` seconds; None where the stream has ended.
+
+        :param limit: how many at most, the oldest ones
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._waiting or self._ended.is_set(), timeout)
             if self._ended.is_set():
                 return None
-            found, missed = list(self._waiting), self._missed
-            self._waiting.clear()
-            self._bytes = self._missed = 0
+            missed, self._missed = self._missed, 0
+            if limit >= len(self._waiting):
+                found = list(self._waiting)
+                self._waiting.clear()
+                self._bytes = 0
+            else:
+                found = [self._waiting.popleft() for _ in range(limit)]
+                self._bytes -= sum(len(one.seen.value) for one in found)
             return found, missed
 
     def end(self) -> None:
@@ -101,6 +137,76 @@ class Stream:
         self._ended.wait(seconds)
 
 
+class _Wanting:
+    """The streams of one project, by what they want."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        # What several streams want alike, and where it has no anchor.
+        self._alike: dict[object, list[Stream]] = {}
+        self._unanchored: dict[object, Selection] = {}
+        # Field → value → what is wanted of it.
+        self._anchored: dict[str, dict[str, dict[object, Selection]]] = {}
+
+    def add(self, stream: Stream) -> None:
+        """Take up a stream."""
+        self.streams.append(stream)
+        selection = stream.selection
+        alike = self._alike.setdefault(selection.key, [])
+        alike.append(stream)
+        if len(alike) == 1:
+            for place in self._places(selection):
+                place[selection.key] = selection
+
+    def remove(self, stream: Stream) -> None:
+        """Forget a stream."""
+        self.streams.remove(stream)
+        selection = stream.selection
+        alike = self._alike[selection.key]
+        alike.remove(stream)
+        if not alike:
+            del self._alike[selection.key]
+            for place in self._places(selection):
+                del place[selection.key]
+            self._tidy(selection)
+
+    def _places(self, selection: Selection) -> list[dict]:
+        if selection.anchor is None:
+            return [self._unanchored]
+        name, values = selection.anchor
+        table = self._anchored.setdefault(name, {})
+        return [table.setdefault(value, {}) for value in values]
+
+    def _tidy(self, selection: Selection) -> None:
+        if selection.anchor is not None:
+            name, values = selection.anchor
+            table = self._anchored[name]
+            for value in values:
+                if not table[value]:
+                    del table[value]
+            if not table:
+                del self._anchored[name]
+
+    def sort(self, fresh: Iterable[Fresh]
+             ) -> Iterator[tuple[list[Stream], list[Fresh]]]:
+        """Yield streams and what they want of some events."""
+        found: dict[object, list[Fresh]] = {}
+        tables = [(name, f'"{name}":'.encode(), table)
+                  for name, table in self._anchored.items()]
+        for one in fresh:
+            candidates = [*self._unanchored.items()]
+            for name, mark, table in tables:
+                value = one.seen.event_type if name == "event_type" \
+                    else text_of(one.seen.value, mark)
+                if value in table:
+                    candidates += table[value].items()
+            for key, selection in candidates:
+                if one.event is not None and selection.wants(one.event):
+                    found.setdefault(key, []).append(one)
+        for key, wanted in found.items():
+            yield list(self._alike[key]), wanted
+
+
 class Streams:
     """The streams that are open. Safe for several threads."""
 
@@ -108,65 +214,68 @@ class Streams:
         """:param conf: the group ``[live]``"""
         self._conf = conf
         self._lock = threading.Lock()
-        self._streams: dict = {}
+        self._projects: dict[object, _Wanting] = {}
         self._closed = False
+        #: How many there are.
+        self.count = 0
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return sum(map(len, self._streams.values()))
-
-    def open(self, project_id) -> Stream:
+    def open(self, project_id, selection: Selection) -> Stream:
         """Return a new stream; ``leave`` ends it.
 
+        :param project_id: or ``ALL``
         :raises Unavailable: there are as many as there may be
         """
         with self._lock:
-            mine = self._streams.setdefault(project_id, [])
+            mine = self._projects.get(project_id)
             if self._closed or self.count >= self._conf.max_streams \
-                    or len(mine) >= self._conf.streams_of_project:
-                if not mine:
-                    del self._streams[project_id]
+                    or mine and len(mine.streams) \
+                    >= self._conf.streams_of_project:
                 metrics.LIMITED.labels("streams").inc()
                 raise Unavailable("there are as many streams as there may be",
                                   code="too_many_streams", retry_after=10)
-            stream = Stream(project_id, self._conf)
-            mine.append(stream)
+            stream = Stream(project_id, selection, self._conf)
+            self._projects.setdefault(project_id, _Wanting()).add(stream)
+            self.count += 1
             return stream
 
     def leave(self, stream: Stream) -> None:
         """Forget a stream. May be called twice."""
         with self._lock:
-            mine = self._streams.get(stream.project_id, [])
-            if stream in mine:
-                mine.remove(stream)
-            if not mine:
-                self._streams.pop(stream.project_id, None)
+            mine = self._projects.get(stream.project_id)
+            if mine is None or stream not in mine.streams:
+                return
+            mine.remove(stream)
+            self.count -= 1
+            if not mine.streams:
+                del self._projects[stream.project_id]
 
     def offer(self, seen: Sequence[Seen]) -> None:
-        """Hand events to the streams of their projects."""
+        """Hand events to the streams that want them."""
+        if not self._projects:
+            return
         with self._lock:
-            if not self._streams:
-                return
-            streams = {project_id: list(found) for project_id, found
-                       in self._streams.items()}
-        by_project: dict = collections.defaultdict(list)
-        everything = ALL in streams
-        for one in seen:
-            if one.project_id in streams or everything:
-                fresh = Fresh(one)
-                by_project[one.project_id].append(fresh)
-                if everything:
-                    by_project[ALL].append(fresh)
-        for project_id, fresh in by_project.items():
-            for stream in streams.get(project_id, ()):
-                stream.offer(fresh)
+            by_project: dict[object, list[Fresh]] = \
+                collections.defaultdict(list)
+            everything = ALL in self._projects
+            for one in seen:
+                if everything or one.project_id in self._projects:
+                    fresh = Fresh(one)
+                    by_project[one.project_id].append(fresh)
+                    if everything:
+                        by_project[ALL].append(fresh)
+            found = [pair for project_id, fresh in by_project.items()
+                     if project_id in self._projects
+                     for pair in self._projects[project_id].sort(fresh)]
+        for streams, wanted in found:
+            size = sum(len(one.seen.value) for one in wanted)
+            for stream in streams:
+                stream.offer(wanted, size)
 
     def end(self) -> None:
         """End every stream that is open."""
         with self._lock:
-            for found in self._streams.values():
-                for stream in found:
+            for mine in self._projects.values():
+                for stream in mine.streams:
                     stream.end()
 
     def close(self) -> None:

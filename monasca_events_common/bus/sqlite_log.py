@@ -21,7 +21,7 @@ into 63 bits, so that a partition is a range of one B-tree and reading it
 needs no index.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import sqlite3
 import struct
 import time
@@ -149,6 +149,40 @@ def decode_headers(data: bytes) -> dict[str, bytes]:
         headers[name] = data[start:end]
         start = end
     return headers
+
+
+class Headers(Mapping):
+    """Encoded headers of which only those are decoded that are asked for.
+
+    Who watches a log looks at few of them, and one is half a record long.
+    """
+
+    __slots__ = ("_data", "_spans")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._spans: dict[str, tuple[int, int]] | None = None
+
+    def _find(self) -> dict[str, tuple[int, int]]:
+        if self._spans is None:
+            start = 4 + _LENGTH.unpack_from(self._data)[0]
+            names = iter(orjson.loads(self._data[4:start]))
+            self._spans = {}
+            for name in names:
+                end = start + next(names)
+                self._spans[name] = start, end
+                start = end
+        return self._spans
+
+    def __getitem__(self, name: str) -> bytes:
+        start, end = self._find()[name]
+        return self._data[start:end]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._find())
+
+    def __len__(self) -> int:
+        return len(self._find())
 
 
 def size(record: Record) -> int:

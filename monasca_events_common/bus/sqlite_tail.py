@@ -94,9 +94,8 @@ class SqliteTail(Tail):
                     self._db, self._topic, partition, start,
                     limit - len(found)) if start < end else ():
                 start = sqlite_log.offset(row_id) + 1
-                found.append(Delivery(
-                    key, value, sqlite_log.decode_headers(headers),
-                    partition, start - 1))
+                found.append(Delivery(key, value, sqlite_log.Headers(headers),
+                                      partition, start - 1))
             following[partition] = start
         self._next = following
         return found

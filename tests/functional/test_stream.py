@@ -241,6 +241,23 @@ class StreamTest(unittest.TestCase):
         self.assertEqual(801, seen + missed)
         self.assertGreater(missed, 0)
 
+    def test_one_gives_no_more_than_its_rate_and_says_what_it_leaves_out(
+            self):
+        self.conf.set_override("stream_events", 20, group="live")
+        self.conf.set_override("stream_rate", 10.0, group="live")
+        with self.stream() as reader:
+            for _ in range(10):
+                self.post(*(["filler"] * 20))
+            seen = missed = 0
+            while True:
+                one, = reader.events(1)
+                missed += one.get("gap", {}).get("missed", 0)
+                seen += "gap" not in one
+                if seen + missed >= 180:
+                    break
+        self.assertGreater(missed, 100)
+        self.assertLess(seen, 60)
+
     def test_signs_of_life_come_while_nothing_happens(self):
         with self.stream() as reader:
             for _ in range(3):
