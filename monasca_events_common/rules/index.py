@@ -54,6 +54,7 @@ _Answers = Only | Bucket | Answered | None
 # before them cannot hold this, for its quotes are escaped.
 _TRAITS = b',"traits":{'
 _SOURCE = b',"source":'
+_SOURCE_AT = EARLIEST["source"]
 _ENGINE = b'"engine",'
 
 
@@ -69,7 +70,7 @@ def decode(record: Record | Delivery,
     :raises KeyError: it lacks a header
     """
     value = record.value
-    at = value.find(_SOURCE, EARLIEST["source"])
+    at = value.find(_SOURCE, _SOURCE_AT)
     if at < 0 or value.startswith(_ENGINE, at + len(_SOURCE)):
         # What a rule of ours made says in its marks what led to it.
         return orjson.loads(value)

@@ -214,8 +214,8 @@ class Course:
 
     def close(self) -> None:
         self._sender.send(None)
-        self._receiver.send("end")
         self.site.close()
+        self._receiver.send("end")
 
 
 def at(times: list[float], share: float) -> float:
