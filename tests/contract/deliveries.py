@@ -378,6 +378,10 @@ class DispatcherContract(_Case):
         running, action = self.run_one()
         made = method(running.catalog)
         running.catalog.delete(PROJECT, METHODS, made, AT)
+        # Within a second, as with every change of a definition.
+        until("the deletion is known", lambda:
+              running.dispatcher.methods._revision
+              == running.catalog.revision())
         for method_id in (made, str(uuid.uuid4())):
             one, = self.table.add(method_id=method_id)
             found = self.table.await_status(one["delivery_id"], "cancelled")

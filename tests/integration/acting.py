@@ -326,7 +326,9 @@ class ActingTests:
 
     def check_history(self) -> None:
         """S1: the history is whole, each once, and everyone's own."""
-        mine = self.firings("A", "reader")
+        # Another test's triggers have deliveries that are parked.
+        mine = [one for one in self.firings("A", "reader")
+                if one["trigger_id"] in self.triggers.values()]
         self.assertEqual({self.site.projects["A"]},
                          {one["project_id"] for one in mine})
         seen = [(one["trigger_id"], one["outcome"],
