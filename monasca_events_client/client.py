@@ -25,6 +25,7 @@ from monasca_events_client.dead_letters import DeadLetters
 from monasca_events_client.events import Events
 from monasca_events_client.firings import Firings
 from monasca_events_client.notification_methods import NotificationMethods
+from monasca_events_client.services import Services
 from monasca_events_client.stream import Stream
 from monasca_events_client.transforms import Transforms
 from monasca_events_client.transport import Retries
@@ -44,6 +45,7 @@ class Client:
     :ivar notification_methods: whom they tell
     :ivar transforms: what becomes of events when they are stored
     :ivar dead_letters: what could not be stored; for operators
+    :ivar services: how the services stand; for operators
     """
 
     def __init__(self, session: sessions.Session,
@@ -76,6 +78,7 @@ class Client:
         self.notification_methods = NotificationMethods(self._transport)
         self.transforms = Transforms(self._transport)
         self.dead_letters = DeadLetters(self._transport)
+        self.services = Services(self._transport)
 
     @property
     def endpoint(self) -> str:

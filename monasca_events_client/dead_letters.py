@@ -34,15 +34,18 @@ class DeadLetters:
 
     def list(self, *, stage: str | None = None, code: str | None = None,
              project_id: str | None = None, limit: int | None = None,
-             page_size: int | None = None) -> Pages:
+             page_size: int | None = None, marker: str | None = None
+             ) -> Pages:
         """Return dead letters without their bytes, oldest first.
 
         :param stage: which step gave it up, as ``persister``
         :param code: why
+        :param marker: of a list before, to go on behind it
         """
         return Pages(self._transport, _PATH, "dead_letters",
                      filters.of_listing(stage=stage, code=code,
-                                        project_id=project_id),
+                                        project_id=project_id,
+                                        marker=marker),
                      limit, page_size)
 
     def get(self, letter_id: int) -> dict[str, Any]:
