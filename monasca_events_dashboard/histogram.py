@@ -16,7 +16,7 @@ Pure: the panel asks, this counts and says where bars begin and end, the
 browser draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import datetime
 from typing import Any
@@ -36,16 +36,15 @@ LEVELS: Mapping[str, str] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bar:
-    """The events from ``start`` on and before ``end``.
+    """What there was from ``start`` on and before ``end``.
 
-    :ivar errors, warnings: of ``count``, those with such a priority
+    :ivar parts: name → how many of ``count``
     """
 
     start: datetime.datetime
     end: datetime.datetime
     count: int = 0
-    errors: int = 0
-    warnings: int = 0
+    parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def width(since: datetime.datetime, until: datetime.datetime) -> int:
@@ -55,19 +54,37 @@ def width(since: datetime.datetime, until: datetime.datetime) -> int:
                 WIDTHS[-1] * max(1, -(-int(span) // (WIDTHS[-1] * BARS))))
 
 
-def bars(statistics: Mapping[str, Any], since: datetime.datetime,
-         until: datetime.datetime) -> list[Bar]:
+def bars(counted: Mapping[str, Any], since: datetime.datetime,
+         until: datetime.datetime,
+         parts: Callable[[Mapping[str, Any]], Mapping[str, int]]
+         ) -> list[Bar]:
     """Return bars from one end of the time to the other, also empty ones.
 
-    :param statistics: of the API, ``by="priority"``; its intervals begin at
-        multiples of their length since 1970
+    :param counted: ``interval`` and ``buckets`` of the API, whose intervals
+        begin at multiples of their length since 1970
+    :param parts: of a bucket
     """
-    step = statistics["interval"]
-    counted = {_second(one["start"]): one for one in statistics["buckets"]}
-    first = min([int(since.timestamp()) // step * step, *counted])
-    last = max([int(until.timestamp()) - 1, *counted])
-    return [_bar(second, step, counted.get(second))
+    step = counted["interval"]
+    buckets = {_second(one["start"]): one for one in counted["buckets"]}
+    first = min([int(since.timestamp()) // step * step, *buckets])
+    last = max([int(until.timestamp()) - 1, *buckets])
+    return [_bar(second, step, buckets.get(second), parts)
             for second in range(first, max(first, last) + 1, step)]
+
+
+def levels(bucket: Mapping[str, Any]) -> dict[str, int]:
+    """Return the ``errors`` and ``warnings`` of a bucket by priority."""
+    found = {"errors": 0, "warnings": 0}
+    for priority, count in bucket.get("groups", {}).items():
+        level = LEVELS.get(priority.upper())
+        if level:
+            found[f"{level}s"] += count
+    return found
+
+
+def outcomes(bucket: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many firings of a bucket there were by outcome."""
+    return dict(bucket["outcomes"])
 
 
 def total(found: Sequence[Bar]) -> int:
@@ -75,18 +92,13 @@ def total(found: Sequence[Bar]) -> int:
     return sum(one.count for one in found)
 
 
-def _bar(second: int, step: int, bucket: Mapping[str, Any] | None) -> Bar:
+def _bar(second: int, step: int, bucket: Mapping[str, Any] | None,
+         parts: Callable[[Mapping[str, Any]], Mapping[str, int]]) -> Bar:
     start, end = (datetime.datetime.fromtimestamp(one, datetime.timezone.utc)
                   for one in (second, second + step))
     if bucket is None:
         return Bar(start, end)
-    levels = {"error": 0, "warning": 0}
-    for priority, count in bucket.get("groups", {}).items():
-        level = LEVELS.get(priority.upper())
-        if level:
-            levels[level] += count
-    return Bar(start, end, bucket["count"], levels["error"],
-               levels["warning"])
+    return Bar(start, end, bucket["count"], parts(bucket))
 
 
 def _second(text: str) -> int:

@@ -82,3 +82,60 @@ def visible(text: str) -> str:
 def moment(text: str | None) -> datetime.datetime | None:
     """Return a time of the API."""
     return datetime.datetime.fromisoformat(text) if text else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Delivery:
+    """One way that a firing was told, or was to be.
+
+    :ivar level: ``error``, ``warning`` or empty
+    :ivar again: whether it can be delivered again
+    :ivar waits: whether it can still be cancelled
+    """
+
+    id: str
+    method_id: str
+    trigger_id: str
+    firing_id: str
+    outcome: str
+    action: str
+    status: str
+    level: str
+    attempts: int
+    error: str
+    next_at: datetime.datetime | None
+    updated_at: datetime.datetime | None
+    again: bool
+    waits: bool
+
+
+def delivery(found: Mapping[str, Any]) -> Delivery:
+    """Return what is shown of a delivery."""
+    status = found["status"]
+    failed = status == "parked" or (status != "delivered"
+                                    and bool(found.get("last_error")))
+    return Delivery(
+        found["delivery_id"], found.get("method_id") or "",
+        found.get("trigger_id") or "", found.get("firing_id") or "",
+        found.get("outcome") or "", found["action"], status,
+        "error" if status == "parked" else "warning" if failed else "",
+        found["attempts"], visible(found.get("last_error") or ""),
+        moment(found.get("next_at")) if status in ("waiting", "pending")
+        else None, moment(found.get("updated_at")),
+        status in ("parked", "cancelled", "delivered"),
+        status in ("waiting", "pending"))
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the two greatest units that say something."""
+    if seconds < 10:
+        return f"{seconds:.3g} s"
+    left = round(seconds)
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (parts and left):
+            parts.append(f"{count} {unit}")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if not part.startswith("0 "))

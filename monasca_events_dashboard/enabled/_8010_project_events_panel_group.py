@@ -19,7 +19,8 @@ PANEL_GROUP_NAME = _("Events")
 PANEL_GROUP_DASHBOARD = "project"
 
 ADD_INSTALLED_APPS = ["monasca_events_dashboard"]
-ADD_JS_FILES = ["monasca_events/histogram.js", "monasca_events/forms.js"]
+ADD_JS_FILES = ["monasca_events/histogram.js", "monasca_events/timeline.js",
+                "monasca_events/forms.js"]
 ADD_SCSS_FILES = ["monasca_events/monasca_events.scss"]
 
 # So that Horizon knows these where one gets past a page.

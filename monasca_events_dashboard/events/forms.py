@@ -130,3 +130,33 @@ class FilterForm(forms.Form):
             range=chosen, since=since, until=until,
             quick=found.get("quick", False),
             oldest_first=found.get("oldest_first", False))
+
+
+class TimelineForm(forms.Form):
+    """Whose timeline, and which part of it; sent by GET too."""
+
+    resource_id = _text(_("Resource ID"))
+    request_id = _text(_("Or request ID"), placeholder="req-…")
+    since = _moment(_("From"))
+    until = _moment(_("Before"))
+    alone = forms.BooleanField(
+        label=_("Without what the same requests did to other things"),
+        required=False)
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean()
+        if bool(found.get("resource_id")) == bool(found.get("request_id")):
+            raise forms.ValidationError(
+                _("Give the id of a resource or that of a request, one of "
+                  "them."))
+        since, until = found.get("since"), found.get("until")
+        if since and until and since >= until:
+            self.add_error("until", _("This is not after the beginning."))
+        return found
+
+    def asked(self) -> dict[str, Any]:
+        """Return the client's arguments."""
+        found = {name: self.cleaned_data[name] or None for name in (
+            "resource_id", "request_id", "since", "until")}
+        return {**found,
+                "related": False if self.cleaned_data["alone"] else None}

@@ -19,6 +19,7 @@ from monasca_events_dashboard.events import views
 urlpatterns = [
     re_path(r"^$", views.IndexView.as_view(), name="index"),
     re_path(r"^types/$", views.TypesView.as_view(), name="types"),
+    re_path(r"^timeline/$", views.TimelineView.as_view(), name="timeline"),
     re_path(r"^(?P<event_id>[^/]+)/$", views.DetailView.as_view(),
             name="detail"),
 ]

@@ -12,6 +12,7 @@
 
 """Pages about events."""
 
+import dataclasses
 import datetime
 import functools
 from typing import Any
@@ -22,14 +23,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views import generic
 from horizon.utils import functions as settings
+from openstack_dashboard import policy
 
 from monasca_events_client import errors
+from monasca_events_dashboard import charts
 from monasca_events_dashboard import faults
 from monasca_events_dashboard import histogram
 from monasca_events_dashboard import page
 from monasca_events_dashboard import presentation
 from monasca_events_dashboard import resources
 from monasca_events_dashboard import search
+from monasca_events_dashboard import timelines
 from monasca_events_dashboard.events import forms
 
 #: Event types that the form suggests at most.
@@ -94,21 +98,24 @@ class IndexView(page.Page):
         if since is None or since >= asked.until:
             return None
         width = histogram.width(since, asked.until)
+        # The API counts from further back where it is told no beginning.
+        within = dataclasses.replace(asked, since=since)
         found = self.attempt(lambda: self.client.events.statistics(
-            interval=width, by="priority", **asked.filters(), **self.scope),
+            interval=width, by="priority", **within.filters(), **self.scope),
             None)
         if found is None:
             return None
-        bars = histogram.bars(found, since, asked.until)
-        return {"total": histogram.total(bars), "width": width,
-                "bars": [{"bar": one, "url": self._url(self._within(
-                    asked, one, since))} for one in bars]}
+        bars = histogram.bars(found, since, asked.until, histogram.levels)
+        return charts.chart(
+            bars, _("Events"),
+            {"errors": _("Errors"), "warnings": _("Warnings")},
+            lambda bar: self._url(self._within(asked, bar, since)))
 
     def _first(self, asked: search.Search) -> datetime.datetime | None:
         """Return the time of the first event that the question finds."""
-        found = self.client.events.list(
+        found = next(iter(self.client.events.list(
             limit=1, page_size=1, sort="timestamp:asc", **asked.filters(),
-            **self.scope).first()
+            **self.scope)), None)
         return found and datetime.datetime.fromisoformat(found["timestamp"])
 
     @staticmethod
@@ -157,7 +164,44 @@ class DetailView(page.About):
             received=presentation.moment(found.get("received_at")),
             payload=presentation.pretty(found.get("payload") or {}),
             whole=presentation.pretty(found), all_projects=self.all_projects,
+            may_trigger=not self.all_projects and policy.check(
+                (("event", "triggers:create"),), self.request),
             resource_url=resources.page_url(
                 self.request, found.get("resource_type"),
                 found.get("resource_id")))
         return context
+
+
+class TimelineView(page.Page):
+    """Everything about one resource or one request on one axis."""
+
+    template_name = "monasca_events/events/timeline.html"
+    page_title = _("Timeline")
+    panel = _PANEL
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        now = timezone.now()
+        form = forms.TimelineForm(self.request.GET or None)
+        found: dict[str, Any] | None = None
+        if form.is_valid():
+            found = self.attempt(lambda: self.client.timeline(
+                **form.asked(), **self.scope), None)
+        axis = found and timelines.axis(found, now)
+        context = super().get_context_data(**kwargs)
+        context.update(
+            form=form, found=found, axis=axis, panel=self.panel,
+            subject=form.is_valid() and (form.cleaned_data["resource_id"]
+                                         or form.cleaned_data["request_id"]),
+            metrics=timelines.metrics(found) if found else [],
+            failures=timelines.failures(found) if found else [],
+            resource_url=found and self._resource_url(found),
+            all_projects=self.all_projects)
+        return context
+
+    def _resource_url(self, found: dict[str, Any]) -> str | None:
+        """Return Horizon's own page of what the timeline is about."""
+        ident = found.get("resource_id")
+        return next((resources.page_url(
+            self.request, one.get("resource_type"), ident)
+            for one in found["events"]
+            if ident and one.get("resource_id") == ident), None)

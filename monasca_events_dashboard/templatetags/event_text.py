@@ -23,3 +23,15 @@ register = template.Library()
 def visible(value: object) -> str:
     """Show characters that have no form of their own, or turn others round."""
     return presentation.visible("" if value is None else str(value))
+
+
+@register.filter
+def named(ident: str, names: dict[str, str]) -> str:
+    """Return the name of an id, or the id where there is none."""
+    return (names or {}).get(ident, ident)
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """Return how long something took, as people say it."""
+    return presentation.duration(seconds)

@@ -59,6 +59,12 @@ class Element:
         return self._browser.call("GET",
                                   f"/element/{self.id}/attribute/{name}")
 
+    @property
+    def value(self) -> str:
+        """Return what is filled in."""
+        return self._browser.run("return arguments[0].value;",
+                                 self.reference)
+
     def click(self) -> None:
         self._browser.call("POST", f"/element/{self.id}/click", {})
 

@@ -23,6 +23,8 @@ import tempfile
 import uuid
 
 from monasca_events_common import event as events
+from monasca_events_common.deadletters import DeadLetter
+from monasca_events_common.deadletters import DeadLetters
 from tests.integration import browser
 from tests.integration import horizons
 from tests.integration.browser import Browser
@@ -118,7 +120,9 @@ class PanelTests:
             "B": cls.site.keystone.user("member-b", cls.site.projects["B"],
                                         "member"),
             "reader": cls.site.keystone.user(
-                "reader-a", cls.site.projects["A"], "reader")}
+                "reader-a", cls.site.projects["A"], "reader"),
+            "admin": cls.site.keystone.user(
+                "operator-admin", cls.site.projects["operator"], "admin")}
         wait_for("what was posted can be found", lambda: (
             cls.site.count("A"), cls.site.count("B")) == (55, 1))
         cls.log_in(cls.browser, "A")
@@ -300,6 +304,58 @@ class PanelTests:
             ["compute.instance.create.end", "port.create.end",
              "compute.instance.create.start"], self.types())
 
+    def test_the_timeline_of_a_server_shows_what_took_how_long(self):
+        """B38, T30: operations as spans, and what went wrong."""
+        self.open(f"/project/events/timeline/?resource_id={self.server}")
+        rows = self.browser.texts(".me-entries tbody tr")
+        made, = [one for one in rows if "Operation" in one
+                 and "compute.instance.create" in one]
+        self.assertIn("20 s", made)
+        self.assertTrue([one for one in rows if "Operation" in one
+                         and "resize" in one and "failed" in one], rows)
+        self.assertTrue(self.browser.all(".me-drawing svg [tabindex], "
+                                         ".me-drawing svg rect"))
+        self.picture("timeline")
+
+    def test_an_administrator_sees_all_projects_and_what_stands_still(self):
+        """D9, T12, R2: events of all, dead letters, consumer lag."""
+        letters = DeadLetters(self.site.dead_url)
+        self.addCleanup(letters.close)
+        letters.put([DeadLetter(
+            "persister", "refused", HOSTILE[0], "Rejected", "monevents/0/7",
+            HOSTILE[1].encode(), project_id=self.site.projects["A"])],
+            "2026-11-25T00:00:00.000000Z")
+        window = self.window("admin")
+        self.open("/admin/events/?event_type=shop.order.placed&range=all",
+                  window)
+        for project in ("A", "B"):
+            self.open("/admin/events/?range=all&project_id="
+                      + self.site.projects[project], window)
+            self.assertTrue(window.texts(
+                "#events tbody th[scope=row]"), project)
+            self.assertEqual([], window.texts(".alert-danger"))
+            self.assertTrue(window.all("svg rect"), "no histogram")
+        self.photograph(window, "admin-events")
+        self.open("/admin/events/dead-letters/", window)
+        row, = window.texts("#letters tbody tr")
+        self.assertIn(HOSTILE[0], row)
+        self.photograph(window, "admin-dead-letters")
+        window.click_through(window.link("refused"))
+        self.assertIn(HOSTILE[1], window.find("pre.me-json").text)
+        self.open("/admin/events/services/", window)
+        rows = window.texts("#services tbody tr")
+        self.assertTrue(any("persister" in one for one in rows), rows)
+        self.photograph(window, "admin-services")
+        self.assertIsNone(window.run("return window.hurt || null;"))
+        self.assertEqual([], window.complaints())
+        # For a tenant there is none of it.
+        tenant = self.window("A")
+        self.open("/admin/events/dead-letters/", tenant)
+        self.assertEqual([], tenant.all("#letters"))
+
+    def photograph(self, window: Browser, name: str) -> None:
+        window.photograph(PICTURES / f"{self.kind}-{name}.png")
+
     def test_what_events_say_is_shown_and_never_run(self):
         """S16: by the browser, by Django or by Horizon's AngularJS."""
         self.open("/project/events/?event_type=hostile.*")
@@ -334,6 +390,171 @@ class PanelTests:
             " window.innerWidth];"))
         self.assertEqual(8, len(self.rows()))
         self.picture("narrow")
+
+    # -- Project → Notification methods, Triggers
+
+    def make_method(self) -> str:
+        """Make a webhook to the receiver by form; return its name."""
+        name = f"hook {uuid.uuid4().hex[:6]}"
+        self.open("/project/event_methods/create/")
+        self.assertFalse(self.browser.find("#id_mail").shown)
+        self.browser.find("#id_name").fill(name)
+        self.browser.find("#id_address").fill(self.receiver.url)
+        self.follow("Create")
+        self.assertRegex(self.browser.find("#me-secret").text, "^whsec_")
+        return name
+
+    def fill(self, **values: str) -> None:
+        for name, value in values.items():
+            self.browser.find(
+                f"[name='{name.replace('__', '-')}']").fill(value)
+
+    def test_a_trigger_is_made_without_json_tried_and_fires(self):
+        """B29, B30, B45, T6, T19, T20: and is delivered again on demand."""
+        method = self.make_method()
+        name = f"big ones fail {uuid.uuid4().hex[:6]}"
+        self.open("/project/event_triggers/")
+        self.follow("Create Trigger")
+        self.picture("choose")
+        self.follow("Match")
+        self.fill(pattern__types="compute.instance.resize.error",
+                  pattern__0__path="traits.memory_mb",
+                  pattern__0__operator="at-least", pattern__0__value="4096",
+                  group_by="resource_id", name=name)
+        self.follow("Test on the event")
+        self.assertIn("traits.memory_mb is 2048; expected a number >= 4096",
+                      self.browser.find(".me-verdicts").text)
+        self.fill(pattern__0__value="1024")
+        self.follow("Test on the event")
+        self.assertIn("fits", self.browser.find(".me-result").text)
+        self.picture("test")
+        self.follow("Back-test")
+        if "/backtests/" in self.browser.url:
+            self.fail("the back-test of 55 events took too long")
+        self.assertEqual("It would have fired 1 time",
+                         self.browser.find("#me-chart-title").text)
+        self.assertEqual([1], [one for one in self.browser.run(
+            "return d3.selectAll('g.me-bar').data().map(one => one.count);")
+            if one])
+        self.picture("backtest")
+        for label in self.browser.all(".me-choice label"):
+            if method in label.text:
+                label.click()
+        self.follow("Create")
+        self.assertIn(name, self.browser.find("h1").text)
+        trigger = self.browser.url
+        self.assertIn("It has not fired", self.browser.find("#firings").text)
+        self.post("A", [self.made(
+            "compute.instance.resize.error", 0, resource_id="vm-9",
+            traits={"memory_mb": 8192})])
+        wait_for("the receiver is told", lambda: [
+            one for one, got in self.receiver.got.items()
+            if b"vm-9" in got[0][1]], 30)
+
+        def delivered() -> bool:
+            self.browser.open(trigger)
+            return "webhook: delivered" in self.browser.find("#firings").text
+        wait_for("the page says so", delivered, 20, every=1)
+        self.picture("trigger")
+        self.follow("Fired")
+        self.assertIn("resource_id vm-9", self.browser.texts("dd"))
+        self.picture("firing")
+        told, = (one for one, got in self.receiver.got.items()
+                 if b"vm-9" in got[0][1])
+        self.follow("Deliver again")
+        wait_for("it is told again, as the same", lambda: len(
+            self.receiver.got[told]) == 2, 20)
+        self.open("/project/event_methods/")
+        self.follow(method)
+        self.assertIn("fired", self.browser.find("#deliveries").text)
+        self.picture("method")
+        self.follow("Delete")
+        self.follow("Delete")
+        self.assertIn("1 triggers tell this method",
+                      self.browser.find(".alert-warning").text)
+        self.follow("Take it out of them and delete it")
+        self.assertNotIn(method, self.browser.find("#methods").text)
+
+    def test_fields_and_json_say_the_same(self):
+        self.open("/project/event_triggers/create/?template=instance-create")
+        name = f"stuck {uuid.uuid4().hex[:6]}"
+        self.assertEqual("900", self.browser.find("[name=within]").value)
+        self.fill(name=name, within="600")
+        self.picture("template")
+        self.follow("Show as JSON")
+        text = self.browser.find("#id_definition").value
+        self.assertIn('"within": 600', text)
+        self.browser.find("#id_definition").fill("{")
+        self.follow("Create")
+        self.assertIn("This is not JSON", self.browser.texts(".me-error")[0])
+        self.browser.find("#id_definition").fill(text.replace("600", "700"))
+        self.picture("json")
+        self.follow("Show as a form")
+        self.assertEqual("700", self.browser.find("[name=within]").value)
+        self.fill(group_by="no such field")
+        self.follow("Create")
+        self.assertIn("group_by", self.browser.texts(".me-error")[0])
+        self.fill(group_by="resource_id")
+        self.follow("Create")
+        self.assertIn(name, self.browser.find("h1").text)
+        self.follow("Change")
+        self.fill(within="800", description="Changed by form")
+        self.follow("Save")
+        self.assertIn('"within": 800', self.browser.find(".me-json").text)
+        self.open("/project/event_triggers/")
+        self.browser.click_through(self.browser.find(
+            f"[aria-label='Disable {name}']"))
+        self.assertTrue(self.browser.find(f"[aria-label='Enable {name}']"))
+        self.picture("triggers")
+
+    def test_steps_and_conditions_are_added_as_they_are_needed(self):
+        """B37: by keyboard, and where something is missing it is said."""
+        self.open("/project/event_triggers/create/?kind=sequence")
+        seen = "fieldset.me-slot:not([hidden])"
+        self.assertEqual(3, len(self.browser.all(seen)))
+        self.browser.link("Add a step").type(browser.ENTER)
+        self.assertEqual(4, len(self.browser.all(seen)))
+        self.assertEqual("step2-name",
+                         self.browser.focused.attribute("name"))
+        self.fill(name="x", within="60", step0__name="one",
+                  step0__types="a.b", step2__0__value="orphan")
+        self.follow("Create")
+        found = self.browser.texts(".me-error")
+        self.assertEqual(
+            ["Which events? A type or a condition is needed.",
+             "This is needed.", "The name of the field is missing."], found)
+        self.picture("sequence")
+
+    def test_two_who_change_one_trigger_see_one_another(self):
+        made = self.site.call(
+            "POST", "/v1.0/triggers", self.site.token("A", "member"), json={
+                "name": f"both {uuid.uuid4().hex[:6]}", "kind": "match",
+                "pattern": {"event_type": ["a"]}}).json()
+        path = f"/v1.0/triggers/{made['id']}"
+        self.open(f"/project/event_triggers/{made['id']}/update/")
+        self.site.call("PATCH", path, self.site.token("A", "member"),
+                       json={"description": "theirs"})
+        self.fill(description="mine")
+        self.follow("Save")
+        self.assertIn("Somebody else has changed this",
+                      self.browser.find(".me-page .alert-danger").text)
+        self.assertEqual("theirs", self.site.get(path)["description"])
+
+    def test_who_may_only_read_has_no_buttons(self):
+        window = self.window("reader")
+        for path, button in (("event_triggers", "Create Trigger"),
+                             ("event_methods", "Create Notification Method")):
+            self.open(f"/project/{path}/", window)
+            self.assertNotIn(button, window.texts("a"))
+            self.assertTrue(window.all(".me-page table"))
+        self.open("/project/event_methods/create/", window)
+        window.find("#id_name").fill("x")
+        window.find("#id_address").fill(self.receiver.url)
+        window.click_through(window.link("Create"))
+        self.assertIn("Your roles in this project do not allow this",
+                      window.find(".alert-danger").text)
+
+    # -- when something is not there
 
     def test_without_the_service_there_is_no_panel(self):
         window = self.window("reader")

@@ -5,9 +5,6 @@
 
   var HEIGHT = 140;
   var MARGIN = {top: 6, right: 12, bottom: 24, left: 48};
-  /* From below: the parts of a bar. */
-  var PARTS = ['errors', 'warnings', 'others'];
-
   /* Times are shown in the zone that was chosen in Horizon, not in the
      browser's: the hands of the clock there, taken as if they were UTC's. */
   function clock(text) {
@@ -22,52 +19,58 @@
     ['%d %b', function () { return true; }]
   ]);
 
+  /* What stands in the head of a column: its name, and the part of a bar. */
+  function columns(section) {
+    return Array.prototype.map.call(
+      section.querySelectorAll('.me-bars thead th[data-part]'),
+      function (head) {
+        return {part: head.getAttribute('data-part'),
+                label: head.textContent.trim().toLowerCase()};
+      });
+  }
+
   function read(section) {
     return Array.prototype.map.call(
       section.querySelectorAll('.me-bars tbody tr'), function (row) {
         var link = row.querySelector('a');
-        var number = function (name) {
-          return Number(row.getAttribute('data-' + name));
-        };
-        var bar = {
+        var numbers = Array.prototype.map.call(
+          row.querySelectorAll('td'), function (cell) {
+            return Number(cell.getAttribute('data-number'));
+          });
+        return {
           start: clock(row.getAttribute('data-start')),
           end: clock(row.getAttribute('data-end')),
-          count: number('count'), errors: number('errors'),
-          warnings: number('warnings'),
+          count: numbers[0], parts: numbers.slice(1),
+          others: numbers[0] - d3.sum(numbers.slice(1)),
           label: row.querySelector('th').textContent.trim(),
           url: link ? link.getAttribute('href') : null
         };
-        bar.others = bar.count - bar.errors - bar.warnings;
-        return bar;
       });
   }
 
   function Histogram(section) {
     this.section = section;
     this.bars = read(section);
+    this.columns = columns(section);
     this.chosen = -1;
     this.status = section.querySelector('.me-chosen');
     this.drawing = section.querySelector('.me-drawing');
     this.svg = d3.select(this.drawing).append('svg')
       .attr('role', 'img').attr('tabindex', 0)
-      .attr('aria-labelledby', 'me-chart-title')
+      .attr('aria-labelledby', section.getAttribute('aria-labelledby'))
       .attr('aria-describedby', 'me-chart-help');
     this.listen();
     this.draw();
   }
 
+  /* “2026-11-25 04:00:00: 12 events, 3 errors” */
   Histogram.prototype.sentence = function (bar) {
-    var words = [bar.label + ': ' + bar.count + ' ' +
-                 this.section.getAttribute('data-me-unit')];
-    if (bar.warnings) {
-      words.push(bar.warnings + ' ' +
-                 this.section.getAttribute('data-me-warnings'));
-    }
-    if (bar.errors) {
-      words.push(bar.errors + ' ' +
-                 this.section.getAttribute('data-me-errors'));
-    }
-    return words.join(', ');
+    var columns = this.columns;
+    var words = [bar.count + ' ' + columns[0].label];
+    bar.parts.forEach(function (count, index) {
+      if (count) { words.push(count + ' ' + columns[index + 1].label); }
+    });
+    return bar.label + ': ' + words.join(', ');
   };
 
   Histogram.prototype.choose = function (index) {
@@ -126,21 +129,23 @@
       .on('mouseenter', function (bar, index) { self.choose(index); })
       .on('click', function (bar, index) { self.choose(index); self.go(); });
     groups.append('title').text(function (bar) { return self.sentence(bar); });
-    PARTS.forEach(function (part, depth) {
-      var below = function (bar) {
-        return d3.sum(PARTS.slice(0, depth), function (one) { return bar[one]; });
-      };
-      groups.append('rect').attr('class', 'me-part me-' + part)
-        .attr('x', function (bar) { return x(bar.start) + 0.5; })
-        .attr('width', function (bar) {
-          return Math.max(1, x(bar.end) - x(bar.start) - 1);
-        })
-        .attr('y', function (bar) { return y(below(bar) + bar[part]); })
-        .attr('height', function (bar) {
-          var height = y(below(bar)) - y(below(bar) + bar[part]);
-          return bar[part] ? Math.max(1, height) : 0;
-        });
-    });
+    this.columns.slice(1).concat({part: 'others'}).forEach(
+      function (column, depth) {
+        var size = function (bar) {
+          return depth < bar.parts.length ? bar.parts[depth] : bar.others;
+        };
+        var below = function (bar) { return d3.sum(bar.parts.slice(0, depth)); };
+        groups.append('rect').attr('class', 'me-part me-' + column.part)
+          .attr('x', function (bar) { return x(bar.start) + 0.5; })
+          .attr('width', function (bar) {
+            return Math.max(1, x(bar.end) - x(bar.start) - 1);
+          })
+          .attr('y', function (bar) { return y(below(bar) + size(bar)); })
+          .attr('height', function (bar) {
+            var height = y(below(bar)) - y(below(bar) + size(bar));
+            return size(bar) ? Math.max(1, height) : 0;
+          });
+      });
     /* A few events beside many must still be seen, and hit. */
     groups.append('rect').attr('class', 'me-reach')
       .attr('x', function (bar) { return x(bar.start); })

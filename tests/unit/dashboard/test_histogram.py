@@ -50,7 +50,7 @@ class BarsTest(unittest.TestCase):
         found = histogram.bars(
             {"interval": 3600, "buckets": [
                 bucket(NOON, 3, INFO=3), bucket(NOON + 3 * hour, 1, INFO=1)]},
-            NOON + hour / 2, NOON + 4 * hour)
+            NOON + hour / 2, NOON + 4 * hour, histogram.levels)
         self.assertEqual([3, 0, 0, 1], [one.count for one in found])
         self.assertEqual(NOON, found[0].start)
         self.assertEqual(NOON + 4 * hour, found[-1].end)
@@ -60,11 +60,19 @@ class BarsTest(unittest.TestCase):
         found, = histogram.bars(
             {"interval": 86400, "buckets": [bucket(
                 NOON.replace(hour=0), 15, INFO=4, ERROR=2, CRITICAL=1,
-                WARN=3, WARNING=5)]}, NOON, NOON + DAY / 4)
-        self.assertEqual((15, 3, 8),
-                         (found.count, found.errors, found.warnings))
+                WARN=3, WARNING=5)]}, NOON, NOON + DAY / 4,
+            histogram.levels)
+        self.assertEqual((15, {"errors": 3, "warnings": 8}),
+                         (found.count, found.parts))
+
+    def test_firings_are_told_apart_by_outcome(self):
+        found, = histogram.bars(
+            {"interval": 3600, "buckets": [
+                {**bucket(NOON, 3), "outcomes": {"missed": 2, "fired": 1}}]},
+            NOON, NOON + DAY / 24, histogram.outcomes)
+        self.assertEqual({"missed": 2, "fired": 1}, found.parts)
 
     def test_nothing_at_all_is_a_row_of_empty_bars(self):
         found = histogram.bars({"interval": 3600, "buckets": []}, NOON,
-                               NOON + DAY)
+                               NOON + DAY, histogram.levels)
         self.assertEqual([0] * 24, [one.count for one in found])

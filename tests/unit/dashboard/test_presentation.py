@@ -45,3 +45,10 @@ class PresentationTest(unittest.TestCase):
             "a\\u202eb\\u0000\\u200b\\ud800\nü漢",
             presentation.visible("a\u202eb\0\u200b\ud800\nü漢"))
         self.assertIn("\\u202e", presentation.pretty({"x\u202e": 1}))
+
+    def test_durations_are_said_in_two_units(self):
+        for seconds, text in ((0.0421, "0.0421 s"), (7.5, "7.5 s"),
+                              (59.6, "1 min"), (72, "1 min 12 s"),
+                              (3600, "1 h"), (90061, "1 d 1 h"),
+                              (86460, "1 d")):
+            self.assertEqual(text, presentation.duration(seconds))
