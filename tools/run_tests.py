@@ -51,11 +51,16 @@ _DOCS = tuple((sys.executable, "-m", "sphinx", "-E", "-W", "-q", "-b", "html",
               for folder in ("doc", "releasenotes"))
 
 
+#: Lines of what a failed test says that are told once more at the end.
+TOLD = 30
+
+
 class Tally:
-    """How many tests did what."""
+    """How many tests did what, and what those that failed said."""
 
     def __init__(self) -> None:
         self.passed = self.failed = self.skipped = 0
+        self.failures: list[str] = []
 
     def add(self, passed: int, failed: int, skipped: int = 0) -> None:
         self.passed += passed
@@ -74,7 +79,7 @@ def run_commands(commands: Sequence[Sequence[str]], tally: Tally) -> None:
         status = subprocess.run(command, check=False).returncode
         tally.add(status == 0, status != 0)
         if status:
-            print(f"failed: {' '.join(command)}", flush=True)
+            tally.failures.append(f"failed: {' '.join(command)}")
 
 
 def run_stestr(part: str, tally: Tally) -> None:
@@ -99,9 +104,12 @@ def run_stestr(part: str, tally: Tally) -> None:
     tally.add(summary.testsRun - failed - skipped, failed, skipped)
     for test, reason in summary.skipped:
         print(f"skipped: {test.id()}: {reason}")
+    for test, told in (*summary.errors, *summary.failures):
+        end = "\n".join(told.rstrip().splitlines()[-TOLD:])
+        tally.failures.append(f"{end}\nfailed: {test.id()}")
     if not summary.testsRun or (status and not failed):
-        print(f"failed: {part}: stestr ended with {status} after "
-              f"{summary.testsRun} tests")
+        tally.failures.append(f"failed: {part}: stestr ended with {status} "
+                              f"after {summary.testsRun} tests")
         tally.add(0, 1)
 
 
@@ -125,6 +133,9 @@ def main(arguments: Sequence[str]) -> int:
         else:
             run_stestr(part, tally)
         print(f"== {part}: {time.monotonic() - began:.0f} s", flush=True)
+    # Last, where someone with nothing but the end of a long log finds them.
+    for failure in tally.failures:
+        print(failure)
     print(tally.line())
     return 1 if tally.failed or not tally.passed else 0
 

@@ -19,6 +19,7 @@ import pathlib
 import re
 import sys
 import unittest
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # It is no part of the installed packages.
@@ -72,6 +73,15 @@ class TallyTest(unittest.TestCase):
         tally = run_tests.Tally()
         run_tests.run_commands([["true"]], tally)
         self.assertEqual("1 passed, 0 failed", tally.line())
+
+    def test_what_failed_is_told_again_before_the_last_line(self):
+        told = io.StringIO()
+        style = (("true",), ("false",))
+        with mock.patch.object(run_tests, "_STYLE", style), \
+                contextlib.redirect_stdout(told):
+            self.assertEqual(1, run_tests.main(["style"]))
+        self.assertEqual(["failed: false", "1 passed, 1 failed"],
+                         told.getvalue().splitlines()[-2:])
 
     def test_an_unknown_part_is_refused(self):
         told = io.StringIO()
