@@ -50,6 +50,7 @@ topics = {topic}
 exchanges = {topic}
 queue_type = {queue_type}
 prefetch = 100
+{more}
 [spool]
 path = {home}/spool/spool.db
 max_bytes = {max_bytes}
@@ -160,13 +161,13 @@ class _Sources:
         self.addCleanup(self.daemons.close)
 
     def configure(self, source=None, urls=(), queue_type="durable",
-                  max_bytes=1024 ** 3):
+                  max_bytes=1024 ** 3, more=""):
         urls = "\n".join(f"transport_url = {url}"
                          for url in urls or [self.broker.url])
         self.daemons.configure(CONFIG.format(
             source=source or self.source, urls=urls, topic=self.topic,
             home=self.home, sink=self.sink.url, queue_type=queue_type,
-            max_bytes=max_bytes))
+            max_bytes=max_bytes, more=more))
 
     def start(self, **values):
         self.configure(**values)
@@ -274,6 +275,18 @@ class _Sources:
         self.broker.send([envelope(1)])
         cell.send([envelope(2)])
         self.arrived(["m-1", "m-2"])
+
+    def test_a_pool_takes_copies_and_leaves_others_theirs(self):
+        """D14: what Ceilometer reads stays where Ceilometer reads it."""
+        self.broker.declare("durable")
+        pool = f"pool_{self.topic}"
+        self.addCleanup(lambda: self.broker.channel.queue_delete(pool))
+        self.start(more=f"pool = {pool}")
+        until(lambda: pool in self.broker.ctl("list_queues", "name",
+                                              "--quiet").stdout, "the pool")
+        self.broker.send(envelope(number) for number in range(100))
+        self.arrived(f"m-{number}" for number in range(100))
+        self.assertEqual(100, self.broker.waiting())
 
     def test_quorum_queues_are_read(self):
         self.broker.declare("quorum")

@@ -174,6 +174,18 @@ class TestFaults(ElasticsearchStoreCase):
         self.client.indices.delete_alias(index=index, name="*")
         self.assertEqual(1, self.put("a", store=self.open()).repeated)
 
+    def test_an_index_has_the_shards_and_the_refresh_that_are_configured(self):
+        """B27, T26, T27"""
+        store = self.open(shards=5, replicas=1, refresh_interval="3s")
+        self.put("a", store=store)
+        index, = self.indices()
+        found = self.client.indices.get_settings(index=index).body[index]
+        self.assertEqual(
+            ("5", "1", "3s"),
+            tuple(found["settings"]["index"][name] for name in (
+                "number_of_shards", "number_of_replicas",
+                "refresh_interval")))
+
     def test_an_older_template_is_replaced_and_a_newer_one_kept(self):
         name = f"{self.prefix}-monasca-events"
         for version, expected in ((0, elasticsearch_template.VERSION),
