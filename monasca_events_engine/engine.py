@@ -18,15 +18,11 @@ groups one after the other; deadlines that have passed are asked. What comes
 of it goes into one transaction, and only then to the dispatcher.
 """
 
-import collections
-from collections.abc import Callable, Collection, Mapping, Sequence
-import itertools
+from collections.abc import Callable, Mapping, Sequence
 import logging
 import threading
 import time
 import uuid
-
-import orjson
 
 from monasca_events_common import errors
 from monasca_events_common import metrics
@@ -43,12 +39,13 @@ from monasca_events_common.rules.index import decode
 from monasca_events_common.rules.trigger import Rule
 from monasca_events_common.rules.trigger import seconds
 from monasca_events_engine.checkpoint import Checkpoint
-from monasca_events_engine.checkpoint import Position
 from monasca_events_engine.checkpoint import state_row
 from monasca_events_engine.checkpoint import Work
 from monasca_events_engine.measures import Measure
 from monasca_events_engine.measures import Measures
 from monasca_events_engine.outbox import Outbox
+from monasca_events_engine.progress import Progress
+from monasca_events_engine.recall import Recall
 from monasca_events_engine.roads import Road
 from monasca_events_engine.roads import Roads
 from monasca_events_engine.ruleset import Ruleset
@@ -59,18 +56,7 @@ LOG = logging.getLogger(__name__)
 
 STAGE = "engine"
 
-#: Deadlines up to so many seconds ahead are kept in memory.
-HORIZON = 120.0
-
-#: Groups whose deadline has come that one turn asks; where a whole cloud's
-#: ends are missing, the others stay in the database and events in between.
-TURN = 2000
-
 _NEVER = float("-inf")
-
-#: Seconds after which a partition of which nothing came counts as read up to
-#: where the subscription stands.
-_SETTLED = 2.0
 
 #: Seconds between two removals of events that need not be remembered.
 _TIDY_EVERY = 10.0
@@ -102,19 +88,10 @@ class Engine(Handler):
         self._roads = Roads()
         self._room = WaitingRoom()
         self._groups = Groups(self._report)
-        #: Groups whose deadline has come and that were not asked yet.
-        self._due: collections.deque[bytes] = collections.deque()
-        #: Partition → position as the database has it, None for none there.
-        self._stored: dict[int, Position | None] = {}
-        #: Partition → next offset to read, and up to where all was judged.
-        self._read: dict[int, int] = {}
-        self._judged: dict[int, int] = {}
-        #: Partition → (when its end was asked for, where it was read up to
-        #: then, the end), until it has been read up to that end.
-        self._asked: dict[int, tuple[float, int, int]] = {}
+        self._recall = Recall(checkpoint, ruleset, self._groups)
+        self._progress = Progress()
         #: What could not be saved yet, and its deliveries.
         self._unsaved: Work | None = None
-        self._loaded_until = 0.0
         self._follow_at = self._tidy_at = 0.0
 
     # -- what the loop calls -------------------------------------------------
@@ -124,29 +101,18 @@ class Engine(Handler):
             self._flush()
             self._follow(force=True)
             found = self._checkpoint.positions(partitions)
-            now = self._clock()
-            self._loaded_until = max(self._loaded_until, now + HORIZON)
-            self._groups.horizon = self._loaded_until
             self._drop_strangers(partitions)
-            for deadline, wanted in self._checkpoint.deadlines(
-                    partitions, 0.0, self._loaded_until):
-                self._groups.wake(deadline, wanted)
+            self._recall.begin(partitions, self._clock())
             self._measures.load(partitions,
                                 self._checkpoint.totals(partitions))
-            for one in partitions:
-                self._stored[one] = found.get(one)
-                self._read.pop(one, None)
-                self._judged[one] = found[one].judged if one in found else 0
+            self._progress.assign(partitions, found)
             return {one: position.next for one, position in found.items()}
 
     def revoked(self, partitions: Sequence[int]) -> None:
         with self._lock:
             gone = set(partitions)
             self._room.drop(gone)
-            for one in gone:
-                for kept in (self._stored, self._read, self._judged,
-                             self._asked):
-                    kept.pop(one, None)
+            self._progress.revoke(gone)
             self._groups.forget([one.id for one in
                                  self._groups.live.values()
                                  if one.partition in gone])
@@ -176,7 +142,8 @@ class Engine(Handler):
         with self._lock:
             self._flush()
             self._follow()
-            self._load_deadlines()
+            self._recall.look_ahead(list(self._progress.stored),
+                                    self._clock())
             work = Work()
             self._advance(work, self._seen_all(ends))
             self._save(work)
@@ -193,27 +160,14 @@ class Engine(Handler):
         there then has been judged.
         """
         now = self._clock()
-        due = self._groups.next_deadline()
-        if not self._due and (due is None or due > now - self.conf.lateness):
+        if not self._recall.is_due(now - self.conf.lateness):
             return {}
-        if not self._asked:
-            self._asked = {partition: (now, following, end)
-                           for partition, (following, end) in ends().items()}
-        found = {}
-        for partition, (at, following, end) in list(self._asked.items()):
-            read = self._read.get(partition)
-            if read is None and now - at >= _SETTLED:
-                # Nothing came: there is nothing, or it was removed.
-                read = following
-            if read is not None and read >= end:
-                found[partition] = at
-                del self._asked[partition]
-        return found
+        return self._progress.seen_all(now, ends)
 
     def positions(self, handled: Mapping[int, int]) -> Mapping[int, int]:
         with self._lock:
             return {one: position.next
-                    for one, position in self._stored.items()
+                    for one, position in self._progress.stored.items()
                     if position is not None and (not handled
                                                  or one in handled)}
 
@@ -226,11 +180,12 @@ class Engine(Handler):
         index = self._ruleset.index
         now = self._clock()
         methods = self._ruleset.methods
+        progress = self._progress
         for place, delivery in enumerate(batch):
             partition, offset = delivery.partition, delivery.offset
-            if offset < self._read.get(partition, 0):
+            if offset < progress.read.get(partition, 0):
                 continue  # it came again with a batch that was held
-            is_new = offset >= self._judged.get(partition, 0)
+            is_new = offset >= progress.judged.get(partition, 0)
             try:
                 if delivery.headers.get("schema") != SCHEMA:
                     delivery = old_form.ours(delivery)
@@ -253,9 +208,7 @@ class Engine(Handler):
                     self._judge(event, wanted, delivery, now, methods, work)
                 if any(rule.is_ordered for rule, _ in wanted):
                     self._wait(event, delivery, now)
-            self._read[partition] = offset + 1
-            if is_new:
-                self._judged[partition] = offset + 1
+            progress.took(partition, offset, is_new)
         return rejected
 
     def _judge(self, event: Mapping, wanted, delivery: Delivery, now: float,
@@ -299,7 +252,8 @@ class Engine(Handler):
         methods = self._ruleset.methods
         found = self._show(turn, now, work)
         if seen:
-            found += self._groups.tick(self._fetch_due(now), lambda group: min(
+            due = self._recall.due(now, self._progress.stored)
+            found += self._groups.tick(due, lambda group: min(
                 reached((group.project_id, group.source)),
                 seen.get(group.partition, _NEVER) - lateness))
         values = {one.event_id: one.delivery.value for one in turn}
@@ -339,50 +293,12 @@ class Engine(Handler):
                               delivery.partition))
             work.seen.append({"event_id": event_id, "at": now,
                               "partition": delivery.partition})
-        self._fetch([group_id for _, wanted, _ in asked
-                     for group_id, *_ in wanted])
+        self._recall.fetch([group_id for _, wanted, _ in asked
+                            for group_id, *_ in wanted])
         found: list[tuple[Group, Finding]] = []
         for event, wanted, partition in asked:
             found.extend(self._groups.observe(event, wanted, partition))
         return found
-
-    def _fetch_due(self, now: float) -> Sequence[bytes]:
-        """Return groups whose turn it is to be asked, and are in memory."""
-        if not self._due:
-            self._due.extend(self._groups.due(now))
-        turn = list(itertools.islice(self._due, TURN))
-        # Others' groups are others' to ask.
-        self._fetch(turn, self._stored)
-        for _ in turn:
-            self._due.popleft()
-        return turn
-
-    def _fetch(self, ids: Sequence[bytes],
-               partitions: Collection[int] | None = None) -> None:
-        """Bring groups into memory that the database has.
-
-        :param partitions: only those of these, None for any: an event may
-            come by another one than before
-        """
-        missing = list(dict.fromkeys(
-            one for one in ids if one not in self._groups.live))
-        for row in self._checkpoint.states(missing):
-            rule = self._ruleset.rule(row["trigger_id"])
-            if rule is None or rule.version != row["generation"] or (
-                    partitions is not None
-                    and row["partition"] not in partitions):
-                continue
-            trigger = rule.make()
-            state = orjson.loads(row["state"])
-            if state is not None:
-                trigger.load(state)
-            if row["deadline"] is not None:
-                trigger.deadline = row["deadline"]
-            self._groups.add(Group(
-                bytes(row["id"]), rule, row["project_id"],
-                orjson.loads(row["group_key"]), trigger, row["source"],
-                row["partition"],
-                row["lineage"] and orjson.loads(row["lineage"])))
 
     def _record(self, rule: Rule, key: Mapping, project_id: str,
                 partition: int, found, value: bytes | None, now: float,
@@ -407,13 +323,7 @@ class Engine(Handler):
 
     def _save(self, work: Work) -> None:
         self._measures.settle(work)
-        for partition, read in self._read.items():
-            first = self._room.first(partition)
-            after = Position(read if first is None else min(first, read),
-                             self._judged[partition])
-            before = self._stored.get(partition)
-            if after != before:
-                work.positions[partition] = (before, after)
+        self._progress.note(work, self._room)
         if work:
             self._unsaved = work
             self._attempt(again=False)
@@ -435,9 +345,7 @@ class Engine(Handler):
     def _settle(self) -> None:
         """What was saved is so; let others know."""
         work, self._unsaved = self._unsaved, None
-        for partition, (_, after) in work.positions.items():
-            if partition in self._stored:
-                self._stored[partition] = after
+        self._progress.settle(work)
         self._groups.settle(self.conf.max_groups)
         ready = [one for one in work.deliveries
                  if one["status"] == "pending"]
@@ -462,7 +370,7 @@ class Engine(Handler):
         for trigger_id, generation in changed.items():
             self._outbox.forget(trigger_id)
             self._checkpoint.forget_generations(trigger_id, generation,
-                                                self._stored)
+                                                self._progress.stored)
 
     def _drop_strangers(self, partitions: Sequence[int]) -> None:
         """Remove states of triggers that changed while nobody looked."""
@@ -472,18 +380,6 @@ class Engine(Handler):
                 rule = self._ruleset.rule(trigger_id)
                 self._checkpoint.forget_generations(
                     trigger_id, rule.version if rule else None, partitions)
-
-    def _load_deadlines(self) -> None:
-        """Bring deadlines into memory before they come."""
-        now = self._clock()
-        if not self._stored or now + HORIZON / 2 < self._loaded_until:
-            return
-        until = now + HORIZON
-        found = self._checkpoint.deadlines(list(self._stored),
-                                           self._loaded_until, until)
-        self._loaded_until = self._groups.horizon = until
-        for deadline, wanted in found:
-            self._groups.wake(deadline, wanted)
 
     def _tidy(self) -> None:
         now = time.monotonic()

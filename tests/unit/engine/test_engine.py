@@ -25,7 +25,7 @@ from monasca_events_common.bus import Delivery
 from monasca_events_common.database.tables import POSITIONS
 from monasca_events_common.database.tables import SEEN
 from monasca_events_common.errors import Unavailable
-from monasca_events_engine import engine
+from monasca_events_engine import recall
 from monasca_events_engine.checkpoint import Fenced
 from monasca_events_engine.outbox import delivery_id
 from monasca_events_engine.testing import stamp
@@ -203,13 +203,13 @@ class TestOrdered(EngineCase):
         self.setUp()
         self.site.trigger(ABSENCE)
         self.site.trigger(DELETED)
-        count = engine.TURN + 500
+        count = recall.TURN + 500
         self.site.send(*[event("a.start", 0, name=f"v{n}",
                                resource_id=f"v{n}") for n in range(count)],
                        at=1)
         self.site.now = 61.0
         self.site.engine.tick(61.0, self.site.ends)
-        self.assertEqual(engine.TURN, len(self.site.firings()))
+        self.assertEqual(recall.TURN, len(self.site.firings()))
         self.assertLessEqual(len(self.site.engine._groups.live), 100)
         self.site.send(event("vm.delete.end", 61))
         self.site.engine.tick(61.0, self.site.ends)
