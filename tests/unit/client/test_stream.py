@@ -61,7 +61,10 @@ class StreamTest(SiteTest):
         return [one["event_type"] for one in first(count, stream)]
 
     def test_what_is_posted_from_then_on_comes(self):
+        earlier = self.stream(resource_id=self.word)
+        earlier.open()
         self.post("before")
+        self.assertEqual(["before"], self.types(1, earlier))
         stream = self.stream(resource_id=self.word)
         stream.open()
         self.post("a", "b")

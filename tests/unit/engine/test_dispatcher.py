@@ -342,7 +342,8 @@ class TestDatabase(DispatcherCase):
 
     def test_rows_of_others_are_not_taken_over(self):
         running, action = self.run_one(poll_interval=1000.0)
-        until("it has begun", lambda: running.dispatcher._times["poll"])
+        # What comes after the only look into the database.
+        until("it has looked", lambda: running.dispatcher._times["sweep"])
         now = time.time()
         for fields in ({"lease_owner": "somebody"}, {"lease_owner": None},
                        {"lease_until": now - 1}, {"status": "waiting"},
