@@ -30,10 +30,10 @@ import orjson
 from monasca_events_common import event as events
 from monasca_events_common import metrics
 from monasca_events_common.rules.paths import leaves
-from monasca_events_common.rules.pattern import Budget
-from monasca_events_common.rules.pattern import Exhausted
+from monasca_events_common.rules.leaf import Budget
+from monasca_events_common.rules.leaf import Exhausted
+from monasca_events_common.rules.leaf import Leaf
 from monasca_events_common.rules.pattern import Group
-from monasca_events_common.rules.pattern import Leaf
 from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.rules.trigger import Rule
 

@@ -34,7 +34,7 @@ from monasca_events_common.rules.bucket import bucket_of
 from monasca_events_common.rules.bucket import EARLIEST
 from monasca_events_common.rules.bucket import Hits
 from monasca_events_common.rules.bucket import Only
-from monasca_events_common.rules.pattern import Leaf
+from monasca_events_common.rules.leaf import Leaf
 from monasca_events_common.rules.pattern import Pattern
 from monasca_events_common.rules.trigger import Rule
 

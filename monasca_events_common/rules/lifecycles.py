@@ -36,6 +36,7 @@ class Lifecycle:
         nothing failed
     :ivar seconds: within which it has usually ended by far
     :ivar group_by: paths of what start and end have in common
+    :ivar steps: names of the lifecycles that are steps of this one
     """
 
     name: str
@@ -46,6 +47,7 @@ class Lifecycle:
     gone: Sequence[str] = ()
     seconds: float = 300.0
     group_by: Sequence[str] = ("resource_id",)
+    steps: Sequence[str] = ()
 
 
 _BY_REQUEST = ("request_id",)
@@ -111,12 +113,14 @@ _INSTANCES = (
         "instance-resize", "An instance is being resized, or migrated while "
         "it is off, and did not arrive. Nova says the same of both.",
         _nova(("resize.prep.start", "resize_prep.start")), _MOVED,
-        _NOT_MOVED, _GONE, 1800),
+        _NOT_MOVED, _GONE, 1800,
+        steps=("instance-migrate", "instance-resize-prepare",
+               "instance-resize-transfer", "instance-resize-finish")),
     Lifecycle(
         "instance-migrate", "An instance's disk is being moved to another "
         "host, for a cold migration or a resize, and did not arrive.",
         _nova(("resize.start", "resize.start")), _MOVED, _NOT_MOVED, _GONE,
-        3600),
+        3600, steps=("instance-resize-transfer", "instance-resize-finish")),
     _instance("resize-prepare", 300, "resize.prep", "resize_prep"),
     _instance("resize-transfer", 3600, "resize"),
     _instance("resize-finish", 900, "finish_resize", "resize_finish"),
@@ -133,7 +137,9 @@ _INSTANCES = (
               ("live_migration.rollback.dest.start",
                "live_migration_rollback_dest.start"),
               ("live.migration.abort.end", "live_migration_abort.end")),
-        _GONE, 3600),
+        _GONE, 3600, steps=("instance-live-migrate-prepare",
+                            "instance-live-migrate-leave",
+                            "instance-live-migrate-arrive")),
     _instance("live-migrate-prepare", 300, "live_migration.pre",
               "live_migration_pre"),
     _instance("live-migrate-leave", 900, "live_migration._post",

@@ -30,7 +30,7 @@ from monasca_events_common.errors import Rejected
 from monasca_events_common.rules import operations
 from monasca_events_common.rules.allowance import Allowance
 from monasca_events_common.rules.allowance import Failed
-from monasca_events_common.rules.pattern import Exhausted
+from monasca_events_common.rules.leaf import Exhausted
 from monasca_events_common.rules.pattern import Pattern
 
 #: Place of a transform that names none; lower ones come first.

@@ -21,6 +21,7 @@ import unittest
 from monasca_events_common.rules import comparison
 from monasca_events_common.rules import definition
 from monasca_events_common.rules import operators
+from monasca_events_common.rules import leaf
 from monasca_events_common.rules import pattern
 from monasca_events_common.rules import templates
 from monasca_events_common.rules import window
@@ -84,12 +85,12 @@ class RulesPageTest(unittest.TestCase):
     def test_the_limits_are_those_of_the_code(self):
         for text in (f"at most {pattern.MAX_BYTES // 1024} KiB",
                      f"{pattern.MAX_DEPTH} levels",
-                     f"{pattern.MAX_VALUES} values",
-                     f"{pattern.MAX_OPERATORS} operators",
+                     f"{leaf.MAX_VALUES} values",
+                     f"{leaf.MAX_OPERATORS} operators",
                      f"{operators.MAX_STRING} characters",
                      f"{operators.MAX_STARS} stars",
                      f"at most {pattern.MAX_BRANCHES} alternatives",
-                     f"no more than {pattern.MAX_ELEMENTS} elements",
+                     f"no more than {leaf.MAX_ELEMENTS} elements",
                      f"up to {definition.MAX_SECONDS // 86400} days",
                      f"up to {window.MAX_SAMPLES} samples",
                      f"{window.MAX_DISTINCT:,}"):

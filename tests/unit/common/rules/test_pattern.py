@@ -16,7 +16,7 @@ import unittest
 
 from monasca_events_common import metrics
 from monasca_events_common.errors import Rejected
-from monasca_events_common.rules import pattern as patterns
+from monasca_events_common.rules import leaf
 from monasca_events_common.rules.pattern import Pattern
 from tests.unit.common.rules import hostile
 from tests.unit.common.rules.samples import event
@@ -229,7 +229,7 @@ class TestCost(unittest.TestCase):
         self.assertGreater(limited(), before)
 
     def test_beyond_the_elements_an_array_is_not_searched(self):
-        target = event(payload={"a": ["x"] * patterns.MAX_ELEMENTS + ["y"]})
+        target = event(payload={"a": ["x"] * leaf.MAX_ELEMENTS + ["y"]})
         pattern = Pattern({"payload": {"a": ["y"]}})
         self.assertFalse(pattern.matches(target))
         self.assertIn("at most 5000", pattern.mismatch(target).text())
