@@ -35,6 +35,14 @@ from monasca_events_api.description.operation import TIME
 from monasca_events_common.rules.firing import HOLDS
 from monasca_events_common.rules.firing import OUTCOMES
 
+_STEP = {
+    "name": STRING,
+    "state": {"enum": ["complete", "running", "open", "unbegun"]},
+    "outcome": {"enum": ["end", "error", "gone", None]},
+    "start": MAYBE_TIME, "end": MAYBE_TIME, "seconds": nullable("number"),
+    "resource_type": nullable("string"), "resource_id": nullable("string"),
+    "request_id": nullable("string"), "event_ids": array(STRING)}
+
 SCHEMAS = {
     "Delivery": {
         "type": "object",
@@ -61,14 +69,8 @@ SCHEMAS = {
             "subject_project_id": STRING, "event": nullable("object"),
             **dict.fromkeys(HOLDS, BOOLEAN),
             "deliveries": array(ref("Delivery"))}},
-    "Span": thing({
-        "name": STRING, "state": {"enum": ["complete", "running", "open",
-                                           "unbegun"]},
-        "outcome": {"enum": ["end", "error", "gone", None]},
-        "start": MAYBE_TIME, "end": MAYBE_TIME, "seconds": nullable("number"),
-        "resource_type": nullable("string"),
-        "resource_id": nullable("string"),
-        "request_id": nullable("string"), "event_ids": array(STRING)}),
+    "Step": thing(_STEP),
+    "Span": thing({**_STEP, "steps": array(ref("Step"))}),
     "Timeline": {
         "type": "object",
         "required": ["since", "until", "spans", "gaps", "sources",

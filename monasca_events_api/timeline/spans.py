@@ -16,10 +16,12 @@
 What begins and ends in a cloud is told by the lifecycles; what they do not
 know is paired by name: ``….start`` with ``….end`` or ``….error``. A start and
 an end belong together when the ids that both have are equal, of resource and
-of request, and they have one in common.
+of request, and they have one in common. One operation is one span: its steps
+are in it, and what several events say of it, as nova's two formats do, makes
+no second one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import datetime
 from typing import Any
@@ -39,20 +41,35 @@ END, ERROR, GONE = "end", "error", "gone"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Form:
-    """A kind of span: its name, and when it should have ended."""
+    """A kind of span.
+
+    :ivar operation: what it is of; several forms may be of one
+    :ivar seconds: within which it should have ended
+    :ivar steps: the operations that are steps of it
+    :ivar is_told: whether its beginning is told with the resource's id, so
+        that an end without one says that something is missing
+    """
 
     name: str
+    operation: str
     seconds: float
+    steps: frozenset[str] = frozenset()
+    is_told: bool = False
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Span:
-    """Something that began, ended, or both."""
+    """Something that began, ended, or both.
+
+    :ivar heard: types of the events that told so
+    """
 
     form: Form
     start: Mapping | None
     end: Mapping | None = None
     outcome: str | None = None
+    steps: list["Span"] = dataclasses.field(default_factory=list)
+    heard: set[str] = dataclasses.field(default_factory=set)
 
 
 def pair(events: Iterable[Mapping]) -> list[Span]:
@@ -60,25 +77,96 @@ def pair(events: Iterable[Mapping]) -> list[Span]:
 
     :param events: oldest first
     """
-    spans: list[Span] = []
+    pairing = _Pairing()
     for event in events:
-        _end(spans, event)
-        for form in _begun_by(event["event_type"]):
-            spans.append(Span(form, event))
-    return spans
+        pairing.end(event)
+        pairing.begin(event)
+    return pairing.spans
 
 
-def _end(spans: list[Span], event: Mapping) -> None:
-    """End what an event ends; make a span where it ends what nobody saw."""
-    kind = event["event_type"]
-    for form, outcome in _ended_by(kind):
-        begun = [one for one in spans
-                 if one.form.name == form.name and one.end is None
-                 and _belongs(one.start, event)]
-        for one in begun if outcome == GONE else begun[-1:]:
-            one.end, one.outcome = event, outcome
-        if not begun and kind in (f"{form.name}.end", f"{form.name}.error"):
-            spans.append(Span(form, None, event, outcome))
+class _Pairing:
+    """Spans so far, and which of them are under way."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        #: Operation → what has begun and did not end, oldest first.
+        self._open: dict[str, list[Span]] = {}
+        #: Operation and ids of an end → what it ended last.
+        self._ended: dict[tuple, Span] = {}
+
+    def begin(self, event: Mapping) -> None:
+        kind = event["event_type"]
+        for form in _begun_by(kind):
+            begun = self._open.setdefault(form.operation, [])
+            if any(_is_heard(one, kind) for one in begun
+                   if _belongs(one.start, event)):
+                continue
+            span = Span(form, event, heard={kind})
+            if self._put(span, event):
+                begun.append(span)
+
+    def end(self, event: Mapping) -> None:
+        """End what an event ends; make a span where it ends what nobody saw
+        begin and should have."""
+        kind = event["event_type"]
+        for form, outcome in _ended_by(kind):
+            key = _key(form, event)
+            begun = [one for one in self._open.get(form.operation, ())
+                     if (_is_of_the_same if outcome == GONE else _belongs)(
+                         one.start, event)]
+            for one in begun if outcome == GONE else begun[-1:]:
+                one.end, one.outcome = event, outcome
+                one.heard.add(kind)
+                self._open[form.operation].remove(one)
+                self._ended[key] = self._ended[_key(form, one.start)] = one
+            if not begun and _is_missed(form, event) and not (
+                    key in self._ended and _is_heard(self._ended[key], kind)):
+                span = Span(form, None, event, outcome, heard={kind})
+                self._put(span, event)
+                self._ended[key] = span
+
+    def _put(self, span: Span, event: Mapping) -> bool:
+        """Put a span where it belongs; return False where it is no other
+        operation than the one that is under way."""
+        for operation in _WHOLES.get(span.form.operation, ()):
+            for whole in reversed(self._open.get(operation, ())):
+                if _belongs(whole.start, event):
+                    if not span.form.steps:
+                        whole.steps.append(span)
+                    return not span.form.steps
+        self.spans.append(span)
+        return True
+
+
+def _key(form: Form, event: Mapping) -> tuple:
+    return (form.operation, event.get("resource_id"), event.get("request_id"))
+
+
+def _is_heard(span: Span, kind: str) -> bool:
+    """Note that another event tells of a span; False where it told so once,
+    and tells of another one now."""
+    if kind in span.heard:
+        return False
+    span.heard.add(kind)
+    return True
+
+
+def _is_missed(form: Form, end: Mapping) -> bool:
+    """Whether an end without a beginning says that one is missing.
+
+    Of what happened to something else in the same request only a part is
+    known, and that who ends it tells of beginnings is known of lifecycles.
+    """
+    return (form.is_told and not end.get("related")
+            and end.get("resource_id") is not None
+            and end["event_type"] in (f"{form.name}.end",
+                                      f"{form.name}.error"))
+
+
+def _is_of_the_same(start: Mapping, end: Mapping) -> bool:
+    """Whether both are of one resource: it is deleted by another request."""
+    return start.get("resource_id") is not None \
+        and start["resource_id"] == end.get("resource_id")
 
 
 def _belongs(start: Mapping, end: Mapping) -> bool:
@@ -95,6 +183,11 @@ def _belongs(start: Mapping, end: Mapping) -> bool:
 
 def as_json(span: Span, now: datetime.datetime) -> dict[str, Any]:
     """Return what an answer shows of a span."""
+    return {**_step(span, now), "steps": [
+        _step(one, now) for one in span.steps]}
+
+
+def _step(span: Span, now: datetime.datetime) -> dict[str, Any]:
     start, end = span.start, span.end
     known = [one for one in (start, end) if one is not None]
     seconds = None
@@ -121,7 +214,8 @@ def gaps(events: Sequence[Mapping], spans: Iterable[Mapping],
     """Return the stretches in which nothing happened and nothing went on.
 
     :param events: oldest first
-    :param spans: as JSON; only complete ones cover time
+    :param spans: as JSON; complete ones cover time, and running ones what
+        came after their start
     :param least: seconds from which on a stretch counts; a quarter of the
         whole time and a minute unless given
     """
@@ -129,8 +223,8 @@ def gaps(events: Sequence[Mapping], spans: Iterable[Mapping],
         return []
     stretches = sorted(
         [(one["timestamp"], one["timestamp"]) for one in events]
-        + [(one["start"], one["end"]) for one in spans
-           if one["state"] == "complete"])
+        + [(one["start"], one["end"] or events[-1]["timestamp"])
+           for one in spans if one["state"] in ("complete", "running")])
     if least is None:
         whole = moment(events[-1]["timestamp"]) - moment(
             events[0]["timestamp"])
@@ -155,7 +249,7 @@ def _begun_by(kind: str) -> Sequence[Form]:
     found = _BEGINS.get(kind)
     if found is not None:
         return found
-    return [Form(kind[:-6], _SECONDS)] if kind.endswith(".start") else ()
+    return [_unknown(kind[:-6])] if kind.endswith(".start") else ()
 
 
 def _ended_by(kind: str) -> Sequence[tuple[Form, str]]:
@@ -163,45 +257,62 @@ def _ended_by(kind: str) -> Sequence[tuple[Form, str]]:
     if found is not None:
         return found
     name, _, edge = kind.rpartition(".")
-    return [(Form(name, _SECONDS), edge)] if name and edge in (END, ERROR) \
+    return [(_unknown(name), edge)] if name and edge in (END, ERROR) \
         else ()
 
 
-def _tables() -> tuple[dict, dict]:
-    """Return event type → forms that it begins, and → what it ends how."""
+def _unknown(name: str) -> Form:
+    return Form(name, name, _SECONDS)
+
+
+def _tables() -> tuple[dict, dict, dict]:
+    """Return event type → forms that it begins, → what it ends how, and
+    operation → those that it is a step of."""
     begins: dict[str, list[Form]] = {}
-    ends: dict[str, list[tuple[Form, str]]] = {}
-
-    def note(form: Form, start: Iterable[str], *edges) -> None:
-        for kind in start:
-            if form not in begins.setdefault(kind, []):
-                begins[kind].append(form)
-        for outcome, kinds in edges:
-            for kind in kinds:
-                if (form, outcome) not in ends.setdefault(kind, []):
-                    ends[kind].append((form, outcome))
-
+    ends: dict[str, dict[str, tuple[Form, str]]] = {}
+    wholes: dict[str, list[str]] = {}
     for one in LIFECYCLES.values():
-        if any(kind.endswith(".end") for kind in one.start):
-            # What should follow an end: a deadline, and no work.
-            continue
-        plain = _plain(one)
-        for form, start in plain:
-            note(form, [start], (END, [f"{form.name}.end"]),
-                 (ERROR, one.error), (GONE, one.gone))
-        if not plain:
-            note(Form(one.name, one.seconds), one.start, (END, one.end),
-                 (ERROR, one.error), (GONE, one.gone))
-    for forms in ends.values():
-        # An end of its own comes before that of something else.
-        forms.sort(key=lambda found: found[1] == GONE)
-    return begins, ends
+        for form, start, end in _forms(one):
+            for kind in start:
+                begins.setdefault(kind, []).append(form)
+            for outcome, kinds in ((END, end), (ERROR, one.error),
+                                   (GONE, one.gone)):
+                for kind in kinds:
+                    forms = ends.setdefault(kind, {})
+                    if form.operation not in forms or kind.startswith(
+                            f"{form.name}."):
+                        forms[form.operation] = form, outcome
+            for step in form.steps:
+                wholes.setdefault(step, []).append(form.operation)
+    # What something is a step of is there before it and ends after it; an end
+    # of its own comes before that of something else.
+    for found in begins.values():
+        found.sort(key=lambda form: -len(form.steps))
+    ordered = {kind: sorted(forms.values(), key=lambda found: (
+        found[1] == GONE, len(found[0].steps)))
+        for kind, forms in ends.items()}
+    for names in wholes.values():
+        # Within the greater one the lesser one is no operation of its own.
+        names.sort(key=wholes.__contains__)
+    return begins, ordered, wholes
 
 
-def _plain(one: Lifecycle) -> list[tuple[Form, str]]:
-    """Return a form and a start for each of its events' common names."""
-    return [(Form(kind[:-6], one.seconds), kind) for kind in one.start
-            if kind.endswith(".start") and f"{kind[:-6]}.end" in one.end]
+def _forms(one: Lifecycle
+           ) -> Iterator[tuple[Form, Sequence[str], Sequence[str]]]:
+    """Yield forms with their starts and ends: one for each common name of
+    its events, or one for all of them."""
+    if any(kind.endswith(".end") for kind in one.start):
+        # What should follow an end: a deadline, and no work.
+        return
+    told = one.group_by[0] == "resource_id"
+    plain = [kind[:-6] for kind in one.start if kind.endswith(".start")
+             and f"{kind[:-6]}.end" in one.end]
+    for name in plain:
+        yield (Form(name, one.name, one.seconds, is_told=told),
+               [f"{name}.start"], [f"{name}.end"])
+    if not plain:
+        yield (Form(one.name, one.name, one.seconds, frozenset(one.steps),
+                    told), one.start, one.end)
 
 
-_BEGINS, _ENDS = _tables()
+_BEGINS, _ENDS, _WHOLES = _tables()

@@ -25,7 +25,10 @@ from monasca_events_client.cli import printable
 _SPAN, _ON, _FROM, _FAILED = "━", "▶", "◀", "✗"
 _POINTS = {"event": "◆", "audit": "◇", "firing": "●", "log": "·"}
 
-_STEPS = "▁▂▃▄▅▆▇█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+
+#: Before the name of a step.
+_STEP = "  "
 
 #: State of a span → how it is told.
 _STATES = {"open": "no end", "running": "running", "unbegun": "no start"}
@@ -42,6 +45,7 @@ class Line:
     :ivar end: the same; the start of what has no length
     :ivar kind: ``span``, ``event``, ``audit``, ``firing`` or ``log``
     :ivar words: what is told beside the drawing
+    :ivar is_step: of a span that is shown above it
     """
 
     name: str
@@ -50,6 +54,7 @@ class Line:
     kind: str
     words: str = ""
     failed: bool = False
+    is_step: bool = False
 
     @property
     def at(self) -> str:
@@ -59,8 +64,10 @@ class Line:
 def lines(found: Mapping[str, Any]) -> list[Line]:
     """Return what a timeline holds, but for metrics, in the order of time."""
     subject = found.get("resource_id") or found.get("request_id")
+    steps = [one for span in found["spans"] for one in span.get("steps", ())]
     made = [_of_span(one, subject) for one in found["spans"]]
-    covered = {event_id for one in found["spans"]
+    made += [_of_step(one) for one in steps]
+    covered = {event_id for one in (*found["spans"], *steps)
                for event_id in one["event_ids"]}
     made += [_point(_named(one["event_type"], one, subject),
                     one["timestamp"], one["kind"])
@@ -70,7 +77,8 @@ def lines(found: Mapping[str, Any]) -> list[Line]:
                     "firing") for one in found.get("firings", ())]
     made += [_point(str(one["message"]), one["timestamp"], "log")
              for one in found.get("logs", ())]
-    return sorted(made, key=lambda line: (line.at, line.end or "~"))
+    return sorted(made, key=lambda line: (line.at, line.is_step,
+                                          line.end or "~"))
 
 
 def _of_span(span: Mapping[str, Any], subject: str | None) -> Line:
@@ -79,6 +87,11 @@ def _of_span(span: Mapping[str, Any], subject: str | None) -> Line:
         words += f", {span['outcome']}"
     return Line(_named(span["name"], span, subject), span["start"],
                 span["end"], "span", words, span["outcome"] == "error")
+
+
+def _of_step(step: Mapping[str, Any]) -> Line:
+    line = _of_span(step, step.get("resource_id"))
+    return dataclasses.replace(line, name=f"{_STEP}{line.name}", is_step=True)
 
 
 def _named(name: str, one: Mapping[str, Any], subject: str | None) -> str:
@@ -194,7 +207,7 @@ def _curve(points: Sequence[tuple[str, float]], layout: _Layout) -> str:
     drawn = [" "] * (max(columns, default=-1) + 1)
     for column, values in columns.items():
         share = (sum(values) / len(values) - low) / (high - low or 1)
-        drawn[column] = _STEPS[round(share * (len(_STEPS) - 1))]
+        drawn[column] = _HEIGHTS[round(share * (len(_HEIGHTS) - 1))]
     return "".join(drawn)
 
 

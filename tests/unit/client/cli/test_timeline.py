@@ -127,6 +127,19 @@ class SpansTest(unittest.TestCase):
             "10:00:45.000  x                 ━━━━━▶  running"],
             lines)
 
+    def test_the_steps_of_an_operation_stand_below_it(self):
+        lines = self.drawn(
+            spans=[self.span(0, 60, name="resize", event_ids=["1", "4"],
+                             steps=[self.span(0, 30, name="prepare",
+                                              event_ids=["1", "2"])])],
+            events=[{"event_type": "a", "timestamp": at(0), "kind": "event",
+                     "event_id": "1"},
+                    {"event_type": "b", "timestamp": at(30), "kind": "event",
+                     "event_id": "2"}], cells=52)
+        self.assertEqual([
+            "10:00:00.000  resize     ━━━━━━━━━━━━━━━━━━━━  1 min",
+            "10:00:00.000    prepare  ━━━━━━━━━━━           30 s"], lines)
+
     def test_points_of_all_sources_stand_in_one_order(self):
         lines = self.drawn(
             events=[{"event_type": "a", "timestamp": at(0), "kind": "event",
