@@ -16,11 +16,12 @@
 Request bodies are the JSON Schemas that validate requests, taken from where
 they stand; filters, policies and codes come from the tables that decide about
 them. What is said here by hand is what an answer looks like, and a
-property-based run of the whole shows that it is so.
+property-based run of the whole shows that it is so. Examples are samples that
+were recorded from the API; ``api-ref`` shows the same ones.
 """
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import functools
 from typing import Any
 
@@ -35,6 +36,8 @@ from monasca_events_api.description import public
 from monasca_events_api.description.operation import Operation
 from monasca_events_api.description.operation import refusals
 from monasca_events_api.description.operation import SECURITY
+from monasca_events_api.description.samples import illustrate
+from monasca_events_api.description.words import explain
 
 #: What an address is about, in the order of the reference.
 TAGS = ("events", "triggers", "firings", "timeline", "notification-methods",
@@ -57,8 +60,10 @@ def describe(url: str) -> dict[str, Any]:
     paths: dict[str, dict] = {}
     for one in operations():
         names = allowed.get((one.method, _bare(one.path)), ())
-        paths.setdefault(one.path, {})[one.method.lower()] = one.as_json(
-            names)
+        made = one.as_json(names)
+        _explain(made)
+        illustrate(made)
+        paths.setdefault(one.path, {})[one.method.lower()] = made
     parameters = _shared(paths)
     return {
         "openapi": "3.1.0",
@@ -87,8 +92,18 @@ def describe(url: str) -> dict[str, Any]:
 def _schemas() -> dict[str, dict]:
     found: dict[str, dict] = {}
     for module in (public, events, definitions, findings, operators):
-        found.update(module.SCHEMAS)
+        for name, schema in module.SCHEMAS.items():
+            found[name] = explain(schema, name)
     return found
+
+
+def _explain(operation: Mapping) -> None:
+    """Have the bodies of an operation say what their fields mean."""
+    for part in (operation.get("requestBody", {}),
+                 *operation["responses"].values()):
+        for said in part.get("content", {}).values():
+            said["schema"] = explain(said["schema"],
+                                     operation["operationId"])
 
 
 def _shared(paths: dict[str, dict]) -> dict[str, dict]:

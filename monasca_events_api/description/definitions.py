@@ -117,7 +117,7 @@ SCHEMAS = {
                 "queued", "running", "finished", "failed", "cancelled"]},
             "created_at": TIME, "updated_at": TIME, "since": TIME,
             "until": TIME, "trigger_id": nullable("string"),
-            "progress": OBJECT, "firings": array(OBJECT),
+            "error": STRING, "progress": OBJECT, "firings": array(OBJECT),
             "firings_total": COUNT, "by_outcome": COUNTS, "held": COUNTS,
             "histogram": nullable("object"), "truncated": BOOLEAN,
             "links": array(ref("Link"))}},
@@ -242,7 +242,8 @@ OPERATIONS = [
                       "truncated", "summary"],
                   "properties": {
                       "event": ref("Event"), "transforms": array(OBJECT),
-                      "outcome": STRING, "events": array(OBJECT),
+                      "outcome": STRING, "failed": nullable("object"),
+                      "events": array(OBJECT),
                       "truncated": BOOLEAN, "summary": STRING}}},
               body=body(thing({
                   "transform": _any_of([_draft(transforms.SCHEMA),

@@ -34,7 +34,6 @@ from monasca_events_api.description.operation import POSTED
 from monasca_events_api.description.operation import ref
 from monasca_events_api.description.operation import SCOPE
 from monasca_events_api.description.operation import several
-from monasca_events_api.description.operation import SPAN
 from monasca_events_api.description.operation import STRING
 from monasca_events_api.description.operation import thing
 from monasca_events_api.description.operation import TIME
@@ -84,7 +83,8 @@ SCHEMAS = {
         "type": "object", "required": ["specversion", "id", "source", "type"],
         "properties": {
             "specversion": {"const": "1.0"}, "id": STRING, "source": STRING,
-            "type": STRING, "subject": STRING, "time": STRING}},
+            "type": STRING, "subject": STRING, "time": STRING,
+            "data": {}}},
     "Rejected": thing({"index": COUNT, "code": STRING, "message": STRING}),
     "Posted": thing({
         "accepted": COUNT, "rejected": array(ref("Rejected")),
@@ -105,7 +105,7 @@ FILTERS = (
                     f"says ({', '.join(query.OPERATORS)}).")
       for name in query.FIELDS),
     several("q", "Words that must all occur."))
-_TIMES = (several("timestamp", "gte:, gt:, lt: or lte: and a time."), *SPAN)
+_TIMES = (several("timestamp", "gte:, gt:, lt: or lte: and a time."),)
 QUICK = parameter("quick", BOOLEAN, "Look at the newest period only.")
 _SORT = parameter("sort", {"enum": ["timestamp", "timestamp:asc",
                                     "timestamp:desc"]}, "Which comes first.")
@@ -118,7 +118,7 @@ OPERATIONS = [
         parameters=[parameter("project_id", STRING, "Whose events they are; "
                               "delegates."),
                     parameter("job", BOOLEAN, "Ask for a receipt.")],
-        body={**body({"oneOf": [
+        body={**body({"anyOf": [
             thing({"events": {**array(ref("PostedEvent")), "minItems": 1}}),
             OBJECT]}, POSTED[:1]),
             POSTED[1]: OBJECT, POSTED[2]: ref("CloudEvent"),

@@ -19,6 +19,7 @@ from typing import Any
 
 from monasca_events_api.forms import JSON
 from monasca_events_api.inputs import cloudevents
+from monasca_events_api.description.words import WORDS
 from monasca_events_api.documents import MERGE_PATCH
 from monasca_events_common import query
 
@@ -159,7 +160,8 @@ def _header(text: str) -> dict[str, Any]:
 
 def _in_path(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True,
-            "schema": {"type": "string", "minLength": 1}}
+            "schema": {"type": "string", "minLength": 1},
+            "description": WORDS.get(f"path.{name}") or WORDS[name]}
 
 
 def parameter(name: str, schema: Mapping, description: str,
