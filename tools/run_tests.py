@@ -48,7 +48,7 @@ _STYLE = (("ruff", "check", "."), ("lint-imports", "--no-cache"),
 # Read anew each time (-E): a page that did not change keeps its warning.
 _DOCS = tuple((sys.executable, "-m", "sphinx", "-E", "-W", "-q", "-b", "html",
                f"{folder}/source", f"{folder}/build/html")
-              for folder in ("doc", "releasenotes"))
+              for folder in ("doc", "api-ref", "releasenotes"))
 
 
 #: Lines of what a failed test says that are told once more at the end.

@@ -60,7 +60,7 @@ def _shown(more: Mapping[str, Mapping], required: Sequence[str] = ()
               "created_at": TIME, "updated_at": TIME,
               "links": array(ref("Link")), "name": STRING}
     return {"type": "object", "properties": {**common, **more},
-            "required": [*common, *required]}
+            "required": list(dict.fromkeys((*common, *required)))}
 
 
 def _draft(schema: Mapping) -> dict[str, Any]:
@@ -93,8 +93,12 @@ _TRIED = {"event": {"anyOf": [ref("PostedEvent"), {"type": "null"}]},
 SCHEMAS = {
     "TriggerDefinition": _any_of([*_TRIGGERS, _FROM_TEMPLATE]),
     "TriggerDraft": _any_of([*map(_draft, _TRIGGERS), _FROM_TEMPLATE]),
-    "Trigger": _shown({"cost": INTEGER, "kind": {
-        "enum": list(definition.KINDS)}}, ["cost", "kind"]),
+    "Trigger": _shown({
+        **definition.COMMON, **{name: schema for properties, _
+                                in definition.KINDS.values()
+                                for name, schema in properties.items()},
+        "cost": INTEGER, "kind": {"enum": list(definition.KINDS)}},
+        [*definition.COMMON, "cost"]),
     "Template": thing({"name": STRING, "description": STRING,
                        "definition": OBJECT, "links": array(ref("Link"))}),
     "MethodDefinition": _any_of(_METHODS),
@@ -104,8 +108,11 @@ SCHEMAS = {
             "type": "string", "description": "shown once"},
         "previous_until": MAYBE_TIME}, ["type"]),
     "TransformDefinition": transforms.SCHEMA,
-    "Transform": _shown({"cost": nullable("integer"), "position": INTEGER},
-                        ["cost", "position"]),
+    # Another release may have made it, with operations that this one lacks.
+    "Transform": _shown({**transforms.SCHEMA["properties"],
+                         "operations": array(OBJECT),
+                         "cost": nullable("integer")},
+                        [*transforms.SCHEMA["properties"], "cost"]),
     "Backtest": {
         "type": "object",
         "required": ["id", "project_id", "status", "created_at",
@@ -203,7 +210,7 @@ OPERATIONS = [
                       "groups", "summary"],
                   "properties": {
                       "trigger_id": STRING, "event_id": STRING,
-                      "enabled": BOOLEAN, "muted": BOOLEAN,
+                      "cost": INTEGER, "enabled": BOOLEAN, "muted": BOOLEAN,
                       "dry_run": BOOLEAN, "matches": BOOLEAN,
                       "fired": BOOLEAN, "slots": _SLOTS,
                       "firings": array(OBJECT), "groups": array(OBJECT),

@@ -43,7 +43,9 @@ SCHEMAS = {
         "required": ["id", "status", "links", "limits", "quotas"],
         "properties": {"id": STRING, "status": STRING,
                        "links": array(ref("Link")),
-                       "limits": _NUMBERS, "quotas": _NUMBERS}},
+                       "limits": _NUMBERS, "quotas": _NUMBERS,
+                       "min_version": STRING, "version": STRING,
+                       "updated": STRING, "media-types": array(OBJECT)}},
     "Parts": {"type": "object", "additionalProperties": thing({
         "ok": BOOLEAN, "detail": STRING})},
 }

@@ -60,7 +60,7 @@ WORDS = {
     "end": "When it ended; null where that is not known.",
     "error": "The kind of error.",
     "errors": "What is wrong: one error.",
-    "event": "The event; only its type is needed.",
+    "event": "The event.",
     "event_count": "How many events caused it, where that is told.",
     "event_id": "The id of the event.",
     "event_ids": "The ids of the events, oldest first.",
@@ -115,6 +115,7 @@ WORDS = {
     "marks": "What the service did to the event on its way.",
     "mask": "Make these values unreadable.",
     "matches": "Whether the event is one that is wanted.",
+    "media-types": "What this version speaks.",
     "members": "The processes that consume the bus for it.",
     "message": "What is wrong, for people.",
     "message_id": "Another name of event_id.",
@@ -136,7 +137,8 @@ WORDS = {
     "other_types": "How many were received of types that have no room "
                    "above.",
     "outcome": "What it came to.",
-    "partitions": "Partitions of the bus's topic.",
+    "partitions": "Partitions of the bus's topic; in lag with the records of "
+                  "each.",
     "parts": "What the API works with, each with its health.",
     "path": "The path of the value that was looked at.",
     "payload": "All that the sender says.",
@@ -170,6 +172,7 @@ WORDS = {
     "resource_type": "The kind of the resource.",
     "result": "What the receiver said; null before it did.",
     "revision": "The number of the last change; the ETag in quotes.",
+    "secret": "The key that signs what is sent.",
     "seconds": "How many seconds it took; null where that is not known.",
     "services": "The services.",
     "set": "Values by the paths that are set.",
@@ -189,7 +192,6 @@ WORDS = {
     "split": "The path of an array, of whose every item an event is made.",
     "stage": "Where it died: agent, api, persister, engine and so on.",
     "start": "When it began; null where that is not known.",
-    "state": "How it stands.",
     "steps": "The patterns that must be met.",
     "strict": "Whether a step that comes before its turn is a miss at once.",
     "subject": "What it happened to; it becomes the resource id.",
@@ -230,8 +232,7 @@ WORDS = {
              "trigger.steps[1].pattern.",
 
     "Backtest.error": "Why it failed.",
-    "Backtest.status": "How far it is: queued, running, finished, failed or "
-                       "cancelled.",
+    "Backtest.status": "How far it is.",
     "Backtest.trigger_id": "The trigger that was run; null for a draft.",
     "CloudEvent.id": "The sender's id of it; with source it makes the "
                      "event's identity.",
@@ -266,15 +267,20 @@ WORDS = {
                       "finished; of an event accepted, stored, dead or "
                       "dropped.",
     "Service.id": "The id of the process in its group.",
-    "Service.state": "up, down, stopped or unknown.",
+    "Service.state": "How it stands.",
     "Span.name": "What went on: the event type without its end.",
-    "Span.state": "complete, running, open or unbegun.",
-    "Span.outcome": "end, error or gone; null where it has not ended.",
+    "Span.steps": "The operations that are steps of it.",
+    "Span.state": "How far it is.",
+    "Span.outcome": "How it ended; null where it has not.",
+    "Timeline.end": "When it ended.",
+    "Timeline.seconds": "How many seconds it took.",
+    "Timeline.start": "When it began.",
     "Timeline.events": "What happened, oldest first, without payloads.",
     "Timeline.sources": "What became of asking each source.",
     "Timeline.firings": "What triggers found in it.",
     "Timeline.error": "Why the source could not be asked; null where it "
                       "could.",
+    "TriggerDefinition.firings": "So many firings.",
     "TriggerDefinition.fired": "Methods that are told when it fires.",
     "TriggerDefinition.end": "What ends it.",
     "TriggerDefinition.pattern": "Which events.",
@@ -284,13 +290,21 @@ WORDS = {
     "TransformDefinition.pattern": "Which events it changes.",
     "TransformDefinition.position": "Its place among the others, the lowest "
                                     "first; 100 unless it is given.",
-    "Transform.position": "Its place among the others, the lowest first.",
     "Version.id": "The version.",
+    "Version.min_version": "Empty: there are no microversions.",
+    "Version.updated": "When this version was changed last.",
+    "Version.version": "Empty: there are no microversions.",
     "Version.status": "CURRENT: the one that is developed.",
+    "get_dead_letters.dead_letters": "The dead letters.",
+    "get_events_statistics.start": "When the bucket begins; null where there "
+                                   "is only one.",
+    "get_events_traits.traits": "The traits.",
     "get_events_traits.type": "The type of its values.",
     "get_events_traits.name": "The name of the trait.",
     "get_events_types.truncated": "Whether there are more types.",
     "Service.errors": "What could not be asked, and why.",
+    "get_notification_methods_method_id_deliveries.deliveries":
+        "The deliveries.",
     "get_services.errors": "What could not be asked, and why.",
     "get_transforms_transform_id_versions.at": "When it was said; null "
                                                "where nobody knows.",
@@ -320,7 +334,9 @@ WORDS = {
 }
 
 #: Places that have their words from another.
-_LIKE = {"TriggerDraft": "TriggerDefinition", "WholeDeadLetter": "DeadLetter",
+_LIKE = {"TriggerDraft": "TriggerDefinition", "Trigger": "TriggerDefinition",
+         "WholeDeadLetter": "DeadLetter", "Step": "Span",
+         "Transform": "TransformDefinition",
          "post_transforms_test": "TransformDefinition",
          "get_services_service": "Service"}
 
