@@ -30,6 +30,16 @@ _POINTS = 500
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an operation; see Entry."""
+
+    name: str
+    state: str
+    outcome: str
+    seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One thing on the axis.
 
@@ -40,6 +50,7 @@ class Entry:
     :ivar level: ``error``, ``warning`` or empty
     :ivar related: it happened to something else in the same request
     :ivar event_id: what to look at, or a firing's id with its trigger's
+    :ivar steps: of an operation
     """
 
     kind: str
@@ -58,6 +69,7 @@ class Entry:
     related: bool = False
     event_id: str = ""
     trigger_id: str = ""
+    steps: Sequence[Step] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +111,8 @@ def axis(found: Mapping[str, Any], now: datetime.datetime) -> Axis | None:
             entries += [made(one, len(names)) for one in found[kind]]
             names.append(name)
     entries += _gaps(found.get("gaps", ()))
-    entries.sort(key=lambda one: (one.start, one.kind != "gap",
+    # Nothing happened after what did at its beginning.
+    entries.sort(key=lambda one: (one.start, one.kind == "gap",
                                   one.kind != "span", one.end))
     return Axis(start, end, names, entries)
 
@@ -152,9 +165,7 @@ def _lanes(spans: Iterable[Mapping[str, Any]], start: datetime.datetime,
 
 def _span(one: Mapping[str, Any], lane: int, begin: datetime.datetime,
           finish: datetime.datetime) -> Entry:
-    state = one.get("state") or (
-        "complete" if one["start"] and one["end"] else
-        "open" if one["start"] else "unbegun")
+    state = _state(one)
     outcome = one.get("outcome") or ""
     level = "error" if outcome == "error" or state == "open" else \
         "warning" if state == "unbegun" else ""
@@ -164,7 +175,15 @@ def _span(one: Mapping[str, Any], lane: int, begin: datetime.datetime,
         one.get("seconds"), resource_type=one.get("resource_type") or "",
         resource_id=one.get("resource_id") or "",
         request_id=one.get("request_id") or "",
-        event_id=ids[0] if ids else "")
+        event_id=ids[0] if ids else "", steps=[
+            Step(step["name"], _state(step), step.get("outcome") or "",
+                 step.get("seconds")) for step in one.get("steps", ())])
+
+
+def _state(one: Mapping[str, Any]) -> str:
+    return one.get("state") or (
+        "complete" if one["start"] and one["end"] else
+        "open" if one["start"] else "unbegun")
 
 
 def _events(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:

@@ -82,7 +82,8 @@ class DetailView(page.About):
             value=presentation.pairs(found.get("values")) or (
                 found.get("value") is not None
                 and [("value", found["value"])] or []),
-            again=any(one.again for one in shown["deliveries"]),
+            given_up=any(one.again and one.status != "delivered"
+                         for one in shown["deliveries"]),
             waits=any(one.waits for one in shown["deliveries"]),
             may={name: policy.check((("event", f"firings:{name}"),),
                                     self.request)

@@ -334,8 +334,8 @@ class Slot:
                      for name in ("path", "operator", "value")}
             used = bool(bound["path"].value() or bound["value"].value())
             found.append({**bound, "hidden": row and not used,
-                          "errors": [error for one in bound.values()
-                                     for error in one.errors]})
+                          "wrong": [one for one in bound.values()
+                                    if one.errors]})
         return found
 
     @property

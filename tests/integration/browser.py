@@ -30,8 +30,8 @@ from tests.integration.sites import free_port
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 #: Keys as WebDriver writes them.
-ENTER, TAB, LEFT, RIGHT, ESCAPE = (
-    "\ue007", "\ue004", "\ue012", "\ue014", "\ue00c")
+ENTER, TAB, LEFT, RIGHT, ESCAPE, SHIFT = (
+    "\ue007", "\ue004", "\ue012", "\ue014", "\ue00c", "\ue008")
 
 
 class Element:
@@ -228,12 +228,13 @@ class Browser:
         :param whole: also of what one would have to scroll to
         """
         if whole:
-            width, height = self.run(
-                "return [window.innerWidth, Math.max("
-                "document.body.scrollHeight,"
-                "document.documentElement.scrollHeight)];")
+            height, inner = self.run(
+                "return [Math.max(document.body.scrollHeight,"
+                "document.documentElement.scrollHeight), window.innerHeight];")
             before = self.call("GET", "/window/rect")
-            self.resize(before["width"], min(max(height + 120, 400), 4000))
+            around = before["height"] - inner
+            self.resize(before["width"],
+                        min(max(height + around, 400), 4000))
             time.sleep(0.3)  # charts are drawn anew
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))

@@ -12,6 +12,8 @@
 
 """A webhook's receiver: a real HTTP server that remembers what came."""
 
+from collections.abc import Iterator
+import contextlib
 import http.server
 import threading
 
@@ -27,10 +29,13 @@ class Receiver:
     """Answers 200 and keeps bodies by ``webhook-id``.
 
     :ivar got: webhook-id → list of (headers, body) in order of coming
+    :ivar refused: webhook-ids of what was answered otherwise, likewise
     """
 
     def __init__(self) -> None:
         self.got: dict[str, list[tuple[dict, bytes]]] = {}
+        self.refused: list[str] = []
+        self._status = 200
         self._lock = threading.Lock()
         receiver = self
 
@@ -42,8 +47,7 @@ class Receiver:
                 body = self.rfile.read(length)
                 if len(body) < length:
                     return  # the sender was killed in mid-request
-                receiver._take(dict(self.headers), body)
-                self.send_response(200)
+                self.send_response(receiver._take(dict(self.headers), body))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -56,10 +60,24 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever,
                          daemon=True).start()
 
-    def _take(self, headers: dict, body: bytes) -> None:
+    def _take(self, headers: dict, body: bytes) -> int:
+        """Return the status of the answer."""
+        name = headers.get("webhook-id", "")
         with self._lock:
-            self.got.setdefault(headers.get("webhook-id", ""), []).append(
-                (headers, body))
+            if self._status == 200:
+                self.got.setdefault(name, []).append((headers, body))
+            else:
+                self.refused.append(name)
+            return self._status
+
+    @contextlib.contextmanager
+    def refusing(self, status: int = 500) -> Iterator[None]:
+        """Answer so meanwhile, and keep nothing of it."""
+        self._status = status
+        try:
+            yield
+        finally:
+            self._status = 200
 
     @property
     def conf(self) -> str:

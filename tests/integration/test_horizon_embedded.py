@@ -16,11 +16,13 @@ import pathlib
 import unittest
 
 from tests.integration import horizons
-from tests.integration import panels
+from tests.integration import panel_details
+from tests.integration import panel_journey
 from tests.integration.sites import LiveSite
 
 
-class TestHorizonEmbedded(panels.PanelTests, unittest.TestCase):
+class TestHorizonEmbedded(panel_journey.JourneyTests,
+                          panel_details.DetailTests, unittest.TestCase):
 
     kind = "embedded"
 

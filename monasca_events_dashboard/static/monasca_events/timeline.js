@@ -73,7 +73,8 @@
     this.status = section.querySelector('.me-chosen');
     this.drawing = section.querySelector('.me-drawing');
     this.svg = d3.select(this.drawing).append('svg')
-      .attr('role', 'img').attr('tabindex', 0)
+      /* Not an image: that would hide the keys from who hears the page. */
+      .attr('role', 'application').attr('tabindex', 0)
       .attr('aria-labelledby', 'me-timeline-title')
       .attr('aria-describedby', 'me-timeline-help');
     this.listen();

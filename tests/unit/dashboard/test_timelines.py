@@ -91,9 +91,21 @@ class AxisTest(unittest.TestCase):
     def test_gaps_lie_behind_all_lanes(self):
         found = self.axis([event(1), event(50)], gaps=[
             {"start": at(1), "end": at(50), "seconds": 2940}])
-        self.assertEqual(["gap", "event", "event"],
+        self.assertEqual(["event", "gap", "event"],
                          [one.kind for one in found.entries])
-        self.assertIsNone(found.entries[0].lane)
+        self.assertIsNone(found.entries[1].lane)
+
+    def test_steps_are_told_with_their_operation_and_have_no_lane(self):
+        found = self.axis(spans=[span(
+            "resize", 1, 5, steps=[
+                span("prepare", 1, 2, seconds=60.0),
+                span("finish", 3, None, state="open", outcome=None)])])
+        self.assertEqual(["events", "resize"], found.lanes)
+        self.assertEqual(
+            [("prepare", "complete", "end", 60.0),
+             ("finish", "open", "", None)],
+            [(one.name, one.state, one.outcome, one.seconds)
+             for one in found.entries[0].steps])
 
     def test_everything_is_in_the_order_of_time(self):
         found = self.axis([event(3), event(2), event(1)],
