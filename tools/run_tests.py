@@ -34,8 +34,8 @@ PARTS = ("style", "unit", "functional", "docs", "integration", "bench")
 #: Integration tests that share no server with the others: these and those
 #: run side by side, each in a process, for both wait most of the time.
 APART = ("acting_embedded", "agent_embedded", "bus_kafka", "cli",
-         "dead_letters", "faults_embedded", "flow_embedded", "poster_tls",
-         "standalone", "transforms_embedded", "wsgi_servers")
+         "dead_letters", "devstack", "faults_embedded", "flow_embedded",
+         "poster_tls", "standalone", "transforms_embedded", "wsgi_servers")
 
 #: The part of a test's name that it shares with those in its process.
 TOGETHER = (rf"tests\.integration(?=\.test_(?:{'|'.join(APART)})\.)"
@@ -43,7 +43,11 @@ TOGETHER = (rf"tests\.integration(?=\.test_(?:{'|'.join(APART)})\.)"
 
 _STYLE = (("ruff", "check", "."), ("lint-imports", "--no-cache"),
           ("bashate", "--ignore", "E006", "tools/standalone.sh",
-           "tools/test.sh", "tools/venv.sh", ".ci/run"))
+           "tools/test.sh", "tools/venv.sh", ".ci/run", "devstack/settings",
+           "devstack/plugin.sh", "devstack/lib/accounts",
+           "devstack/lib/backends", "devstack/lib/notifications",
+           "devstack/lib/services", "tests/integration/devstack/functions",
+           "tests/integration/devstack/run.sh"))
 
 # Read anew each time (-E): a page that did not change keeps its warning.
 _DOCS = tuple((sys.executable, "-m", "sphinx", "-E", "-W", "-q", "-b", "html",

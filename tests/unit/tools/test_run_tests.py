@@ -60,6 +60,24 @@ class LanesTest(unittest.TestCase):
         self.assertEqual("tests", self.lane(f"test_{run_tests.APART[0]}_x"))
 
 
+class StyleTest(unittest.TestCase):
+
+    def test_every_shell_script_is_checked_by_both_runners(self):
+        """B28"""
+        checked, = (set(command[3:]) for command in run_tests._STYLE
+                    if command[0] == "bashate")
+        tox = re.search(r"bashate --ignore E006 (.+)",
+                        (ROOT / "tox.ini").read_text())[1]
+        self.assertEqual(checked, set(tox.split()))
+        scripts = {str(path.relative_to(ROOT))
+                   for folder in (".ci", "devstack", "tools",
+                                  "tests/integration/devstack")
+                   for path in (ROOT / folder).rglob("*")
+                   if path.is_file() and path.read_bytes().startswith(b"#!")
+                   and b"bash" in path.read_bytes().splitlines()[0]}
+        self.assertEqual(scripts, checked)
+
+
 class TallyTest(unittest.TestCase):
 
     def test_the_last_line_tells_what_became_of_the_tests(self):
