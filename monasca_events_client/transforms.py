@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monasca_events_client import filters
 from monasca_events_client.definitions import Definitions
 
 
@@ -24,6 +25,18 @@ class Transforms(Definitions):
     path = "/v1.0/transforms"
     key = "transforms"
     noun = "transform"
+
+    def versions(self, transform_id: str, *, project_id: str | None = None,
+                 all_projects: bool = False) -> list[dict[str, Any]]:
+        """Return what one says and said, newest first: ``revision``, ``at``,
+        ``user_id``, ``definition``.
+
+        :raises NotFound: there is none, or it is another project's
+        """
+        return self._transport.json(
+            "GET", self._address(transform_id, "versions"),
+            query=filters.of_listing(project_id=project_id,
+                                     all_projects=all_projects))["versions"]
 
     def test(self, *, transform: Mapping[str, Any] | None = None,
              transform_id: str | None = None,

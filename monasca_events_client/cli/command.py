@@ -17,11 +17,12 @@ standard error, with what to do about it; ``--debug`` shows the rest.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
 import os
 import shutil
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from cliff import _argparse
 from keystoneauth1 import exceptions as ksa
@@ -33,6 +34,7 @@ from monasca_events_client.cli import advice
 from monasca_events_client.cli import columns
 from monasca_events_client.cli import printable
 from monasca_events_client.cli.progress import Progress
+from monasca_events_client.cli.progress import Waiting
 from monasca_events_client.client import Client
 
 #: Exit codes. 2 is argparse's too: what was given makes no sense.
@@ -85,7 +87,9 @@ class Ours(command.Command):
         # A terminal without Unicode shows question marks.
         self.app.stdout.reconfigure(errors="replace")
         try:
-            code = super().run(parsed_args)
+            with Waiting(self.app.stderr, self.width() or 80) as self._wait, \
+                    _stopping(self.app, self._wait):
+                code = super().run(parsed_args)
             for note in self._notes:
                 self.tell(note)
             return code
@@ -106,12 +110,14 @@ class Ours(command.Command):
 
     def tell(self, text: str) -> None:
         """Write a line to standard error, now."""
+        self._wait.stop()
         sys.stdout.flush()
         print(printable.escape(text), file=self.app.stderr)
 
     def progress(self, what: str) -> Progress:
         """Return what tells how far something has come."""
-        return Progress(self.app.stderr, what, self.width() or 80)
+        return Progress(self.app.stderr, what, self.width() or 80,
+                        before=self._wait.stop)
 
     def project(self, name_or_id: str | None) -> str | None:
         """Return a project's id.
@@ -138,6 +144,31 @@ class Ours(command.Command):
         if not self.app.stdout.isatty():
             return None
         return shutil.get_terminal_size().columns
+
+
+@contextlib.contextmanager
+def _stopping(app: Any, wait: Waiting) -> Iterator[None]:
+    """Have the line of waiting go before the program's output comes."""
+    app.stdout, before = _Announced(app.stdout, wait.stop), app.stdout
+    try:
+        yield
+    finally:
+        app.stdout = before
+
+
+class _Announced:
+    """A stream; something is done before each time that it is written to."""
+
+    def __init__(self, stream: TextIO, before: Callable[[], None]) -> None:
+        self._stream = stream
+        self._before = before
+
+    def write(self, text: str) -> int:
+        self._before()
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _is_project_id(text: str) -> bool:

@@ -13,7 +13,7 @@
 """``event transform …``: what becomes of events when they are stored."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monasca_events_client.cli import columns
@@ -21,6 +21,7 @@ from monasca_events_client.cli import command
 from monasca_events_client.cli import definitions
 from monasca_events_client.cli import documents
 from monasca_events_client.cli import events
+from monasca_events_client.cli import filters
 from monasca_events_client.cli import printable
 
 _RESOURCE = "transforms"
@@ -49,6 +50,34 @@ class ShowTransform(definitions.ShowDefinition):
                 "transform show 'without names' -f yaml")
     resource = _RESOURCE
     metavar = "<transform>"
+
+
+class ListVersions(command.Lister):
+    """List what a transform says and said, newest first
+
+    An event names in marks.transformed the revisions that changed it.
+    """
+
+    examples = ("transform versions 'without names'",
+                "transform versions 'without names' -f json -c Definition")
+    floors = {"Definition": 20, "User ID": 8}
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("transform", metavar="<transform>",
+                            help="name or id")
+        filters.add_scope(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace
+                    ) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
+        scope = filters.scope(parsed_args, self.project)
+        transforms = self.client.transforms
+        found = transforms.versions(
+            transforms.find(parsed_args.transform, **scope)["id"], **scope)
+        return (("Revision", "At", "User ID", "Definition"),
+                ((one["revision"], columns.Moment(one["at"]), one["user_id"],
+                  one["definition"]) for one in found))
 
 
 class CreateTransform(command.ShowOne):

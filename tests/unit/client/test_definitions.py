@@ -162,6 +162,16 @@ class DefinitionsTest(SiteTest):
             self.assertEqual("changed", self.client.transforms.test(
                 event=event, **which)["outcome"])
 
+    def test_what_a_transform_said_before_is_told(self):
+        made = self.client.transforms.create({**TRANSFORM, "name": "said"})
+        self.client.transforms.update(made["id"], {"position": 7})
+        found = self.client.transforms.versions(made["id"])
+        self.assertEqual([7, 100], [one["definition"]["position"]
+                                    for one in found])
+        self.assertEqual(made["revision"], found[-1]["revision"])
+        with self.assertRaises(errors.NotFound):
+            self.client.transforms.versions("none")
+
     def test_a_test_of_a_method_is_a_delivery(self):
         methods = self.client.notification_methods
         made = methods.create({**HOOK, "name": "hook"})

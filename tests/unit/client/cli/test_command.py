@@ -15,6 +15,7 @@
 from importlib import metadata
 import pathlib
 import shlex
+import threading
 import unittest
 
 from monasca_events_client import errors
@@ -48,6 +49,17 @@ class CommandTest(ShellTest):
                 self.assertEqual(code == 0, not done.err, done.err)
                 self.assertEqual("", done.out.strip())
                 self.assertNotIn("Traceback", done.err)
+
+    def test_who_waits_for_an_answer_is_told_so(self):
+        """D17: on a terminal, from two seconds on."""
+        def slow(application, environ, start_response):
+            threading.Event().wait(3.5)
+            return application(environ, start_response)
+        self.site.expect(slow)
+        done = self.event("type", "list", cells=80)
+        self.assertRegex(done.err, r"\rwaiting for the answer: [23] s")
+        self.assertTrue(done.err.endswith("\r\x1b[K"), done.err)
+        self.assertNotIn("waiting", done.out)
 
     def test_what_is_wrong_is_the_last_line(self):
         done = self.event("list", "--since", "yesterday", code=2)

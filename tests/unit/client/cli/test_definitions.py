@@ -266,6 +266,15 @@ class DefinitionsTest(ShellTest):
         done = self.event("transform", "test", "mask", "--type", "a.b")
         self.assertIn("mask: event_type is 'a.b'; expected", done.out)
         self.event("transform", "set", "mask", "--disable", "--name", "off")
+        said = self.shown("transform", "versions", "off")
+        self.assertEqual([("off", False), ("mask", True)], [
+            (one["Definition"]["name"], one["Definition"]["enabled"])
+            for one in said])
+        self.assertGreater(said[0]["Revision"], said[1]["Revision"])
+        table = self.event("transform", "versions", "off", cells=80).out
+        self.assertIn('{"', table)
+        self.assertEqual({80}, {80, *(
+            max(80, len(line)) for line in table.splitlines())})
         row, = self.shown("transform", "list")
         self.assertEqual(("off", "disabled"), (row["Name"], row["State"]))
         self.assertEqual(MASK["operations"], self.shown(

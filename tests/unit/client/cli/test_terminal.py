@@ -14,6 +14,7 @@
 
 import datetime
 import io
+import threading
 import unittest
 
 from monasca_events_client.cli import bars
@@ -22,6 +23,7 @@ from monasca_events_client.cli import filters
 from monasca_events_client.cli import moments
 from monasca_events_client.cli import printable
 from monasca_events_client.cli.progress import Progress
+from monasca_events_client.cli.progress import Waiting
 
 
 class PrintableTest(unittest.TestCase):
@@ -196,3 +198,51 @@ class ProgressTest(unittest.TestCase):
         self.assertEqual(["posting: 2 (2%)", "posting: 32 (32%)",
                           "posting: 62 (62%)", "posting: 92 (92%)"],
                          stream.getvalue().splitlines())
+
+
+class WaitingTest(unittest.TestCase):
+
+    def setUp(self):
+        self.now = 0.0
+        self.drawn = threading.Event()
+
+    def stream(self) -> io.StringIO:
+        test = self
+
+        class Told(_Terminal):
+            def flush(self) -> None:
+                test.drawn.set()
+        return Told()
+
+    def test_who_waits_for_long_sees_for_how_long(self):
+        stream = self.stream()
+        with Waiting(stream, 60, 0.001, lambda: self.now):
+            self.now = 3.0
+            self.assertTrue(self.drawn.wait(10))
+        self.assertIn("waiting for the answer: 3 s", stream.getvalue())
+        self.assertTrue(stream.getvalue().endswith("\r\x1b[K"))
+
+    def test_what_is_answered_soon_is_quiet(self):
+        stream = self.stream()
+        with Waiting(stream, 60, 0.001, lambda: self.now):
+            self.now = 1.9
+            self.assertFalse(self.drawn.wait(0.05))
+        self.assertEqual("", stream.getvalue())
+
+    def test_the_line_is_gone_before_anything_else_is_told(self):
+        stream = self.stream()
+        with Waiting(stream, 60, 0.001, lambda: self.now) as waiting, \
+                Progress(stream, "reading", 60, lambda: self.now,
+                         waiting.stop) as progress:
+            self.now = 3.0
+            self.assertTrue(self.drawn.wait(10))
+            progress.show("7")
+        before, _, after = stream.getvalue().partition("\rreading: 7")
+        self.assertTrue(before.endswith("\r\x1b[K"))
+        self.assertNotIn("waiting", after)
+
+    def test_nobody_waits_before_a_file(self):
+        stream = io.StringIO()
+        with Waiting(stream, 60, 0.001, lambda: 9.0):
+            pass
+        self.assertEqual("", stream.getvalue())
