@@ -74,6 +74,8 @@ def visible(text: str) -> str:
     Control characters, what turns the direction of writing, and what has no
     form: all of it but the ends of lines.
     """
+    if text.isprintable():
+        return text
     return "".join(
         one if one == "\n" or unicodedata.category(one) not in _HIDDEN
         else f"\\u{ord(one):04x}" for one in text)

@@ -16,6 +16,7 @@ import dataclasses
 import datetime
 import functools
 from typing import Any
+from urllib.parse import quote
 
 from django import http
 from django.urls import reverse
@@ -35,6 +36,7 @@ from monasca_events_dashboard import resources
 from monasca_events_dashboard import search
 from monasca_events_dashboard import timelines
 from monasca_events_dashboard.events import forms
+from monasca_events_dashboard.events import rows
 
 #: Event types that the form suggests at most.
 _SUGGESTED = 300
@@ -194,9 +196,22 @@ class TimelineView(page.Page):
                                          or form.cleaned_data["request_id"]),
             metrics=timelines.metrics(found) if found else [],
             failures=timelines.failures(found) if found else [],
+            rows=axis and self._rows(axis, found),
             resource_url=found and self._resource_url(found),
             all_projects=self.all_projects)
         return context
+
+    def _rows(self, axis: timelines.Axis, found: dict[str, Any]) -> str:
+        # What stands around an id in an address, for thousands of them.
+        before, _id, after = reverse(f"{self.panel}:detail",
+                                     args=["ID"]).rpartition("ID")
+        return rows.html(axis.entries, rows.Surroundings(
+            found.get("resource_id") or found.get("request_id") or "",
+            lambda ident: f"{before}{quote(ident, safe='')}{after}",
+            None if self.all_projects else lambda trigger_id, firing_id:
+            reverse("horizon:project:event_triggers:firing",
+                    args=[trigger_id, firing_id]),
+            bool(found["since"] or found["truncated"])))
 
     def _resource_url(self, found: dict[str, Any]) -> str | None:
         """Return Horizon's own page of what the timeline is about."""

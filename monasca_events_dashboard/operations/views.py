@@ -20,14 +20,12 @@ from django import shortcuts
 from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from horizon import exceptions
 from horizon import messages
-from keystoneauth1 import exceptions as ksa
 from openstack_dashboard import policy
-from openstack_dashboard.api import keystone
 
 from monasca_events_dashboard import page
 from monasca_events_dashboard import presentation
+from monasca_events_dashboard import projects
 from monasca_events_dashboard.events import views
 
 PANEL = "horizon:admin:events"
@@ -45,13 +43,7 @@ class _AllProjects:
 
     @functools.cached_property
     def project_names(self) -> dict[str, str]:
-        """Return id → name; nothing where Keystone does not say."""
-        try:
-            projects, _more = keystone.tenant_list(self.request)
-        except (ksa.ClientException, exceptions.HorizonException):
-            # Ids do as well.
-            return {}
-        return {one.id: one.name for one in projects}
+        return projects.names(self.request)
 
 
 class IndexView(_AllProjects, views.IndexView):

@@ -227,15 +227,16 @@ class Browser:
 
         :param whole: also of what one would have to scroll to
         """
-        if whole:
-            height, inner = self.run(
+        before = self.call("GET", "/window/rect")
+        # Twice: charts are drawn anew for a window of another size.
+        for _ in range(2 if whole else 0):
+            height, inner, outer = self.run(
                 "return [Math.max(document.body.scrollHeight,"
-                "document.documentElement.scrollHeight), window.innerHeight];")
-            before = self.call("GET", "/window/rect")
-            around = before["height"] - inner
+                "document.documentElement.scrollHeight),"
+                " window.innerHeight, window.outerHeight];")
             self.resize(before["width"],
-                        min(max(height + around, 400), 4000))
-            time.sleep(0.3)  # charts are drawn anew
+                        min(max(height + outer - inner, 400), 4000))
+            time.sleep(0.25)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
         if whole:

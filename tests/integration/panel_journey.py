@@ -96,8 +96,9 @@ class JourneyTests(Panels):
         for project in ("A", "B"):
             self.open("/admin/events/?event_type=shop.order.placed&range=all"
                       f"&project_id={self.site.projects[project]}", window)
-            self.assertTrue(window.texts(
-                "#events tbody th[scope=row]"), project)
+            self.assertEqual(
+                {f"{project.lower()}1-{self.site.name}"}, set(window.texts(
+                    "#events tbody td[data-label=Project]")))
             self.assertEqual([], window.texts(".alert-danger"))
             self.assertTrue(window.all("svg rect"), "no histogram")
         self.picture("admin-events", window)

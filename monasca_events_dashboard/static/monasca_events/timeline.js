@@ -13,9 +13,8 @@
   /* The hands of the clock in Horizon's time zone, as if they were UTC's. */
   function clock(element, name) {
     var text = element.getAttribute('data-' + name);
-    var micros = Number(element.getAttribute('data-' + name + '-u') || 0);
     return new Date(new Date(text.slice(0, 19) + 'Z').getTime() +
-                    micros / 1000);
+                    Number(text.slice(20, 26)) / 1000);
   }
 
   var ticks = d3.time.format.utc.multi([
