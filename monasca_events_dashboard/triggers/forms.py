@@ -344,7 +344,7 @@ class Slot:
         if not self.optional or not self.named:
             return False
         return not (self.types.value() or self.step_name.value()
-                    or any(not row["hidden"] and row["path"].value()
+                    or any(row["path"].value() or row["value"].value()
                            for row in self.rows()))
 
     def _conditions(self) -> dict[int, Condition]:

@@ -234,8 +234,9 @@ class Browser:
                 "return [Math.max(document.body.scrollHeight,"
                 "document.documentElement.scrollHeight),"
                 " window.innerHeight, window.outerHeight];")
-            self.resize(before["width"],
-                        min(max(height + outer - inner, 400), 4000))
+            if inner >= height:
+                break
+            self.resize(before["width"], min(height + outer - inner, 4000))
             time.sleep(0.25)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))

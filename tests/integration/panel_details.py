@@ -141,6 +141,8 @@ class DetailTests(Panels):
         self.assertEqual(
             ["Which events? A type or a condition is needed.",
              "This is needed.", "The name of the field is missing."], found)
+        self.assertTrue(all(one.shown for one in self.browser.all(
+            ".me-error")), "nobody sees what is wrong")
         self.picture("sequence")
 
     def test_two_who_change_one_trigger_see_one_another(self):
