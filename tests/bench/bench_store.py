@@ -46,8 +46,8 @@ from oslo_config import cfg
 _TENANTS = 100
 _BATCH = 500
 _ROUNDS = 200
-_START = datetime.datetime(2026, 10, 1, tzinfo=datetime.timezone.utc)
-_SPAN = 30 * 86400
+START = datetime.datetime(2026, 10, 1, tzinfo=datetime.timezone.utc)
+SPAN = 30 * 86400
 
 _TYPES = [f"{service}.{thing}.{verb}.{phase}"
           for service, thing in (("compute", "instance"), ("volume", "volume"),
@@ -64,13 +64,13 @@ def documents(count: int, seed: int = 1) -> Iterator[Document]:
     hosts = [f"compute-{number}.example.org" for number in range(500)]
     for number in range(count):
         yield _document(chance, chance.choice(projects), hosts, number,
-                        _SPAN * number / count)
+                        SPAN * number / count)
 
 
 def _document(chance: random.Random, project_id: str, hosts: Sequence[str],
               number: int, seconds: float) -> Document:
     happened = event.format_time(
-        _START + datetime.timedelta(seconds=seconds))
+        START + datetime.timedelta(seconds=seconds))
     instance, image, flavor, user, request = (
         str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(5))
     host = chance.choice(hosts)
@@ -274,7 +274,7 @@ def main(arguments: Sequence[str]) -> int:
                            index_name=f"bench_{options.layout}_{count}",
                            layout=options.layout, replicas=0)
             result["layout"] = options.layout
-        result.update(_filled(store, count, 1 if options.driver == "sqlite"
+        result.update(fill(store, count, 1 if options.driver == "sqlite"
                               else 2))
         result.update(queries(store, sample))
         store.close()
@@ -282,7 +282,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _filled(store, count: int, workers: int) -> dict:
+def fill(store, count: int, workers: int) -> dict:
     """Write the events unless an earlier run left them."""
     taken = 0.0
     made = documents(count)
