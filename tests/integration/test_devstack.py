@@ -219,10 +219,11 @@ class DevstackTest(unittest.TestCase):
         host.run("clean")
         self.assert_nothing_is_left(files, options, keystone)
 
-        host.run("stack", MONASCA_EVENTS_DRIVERS="embedded")
+        embedded = {"MONASCA_EVENTS_DRIVERS": "embedded", **host.quick}
+        host.run("stack", **embedded)
         self.assert_works()
-        host.run("unstack")
-        host.run("clean", MONASCA_EVENTS_DRIVERS="embedded")
+        host.run("unstack", **embedded)
+        host.run("clean", **embedded)
         self.assert_nothing_is_left(files, options, keystone)
 
     def facts(self, keystone):

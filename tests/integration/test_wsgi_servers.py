@@ -302,7 +302,7 @@ class TestGunicorn(_Server, _Chunked, unittest.TestCase):
 
 
 class TestUwsgi(_Server, unittest.TestCase):
-    """With the settings of doc/source/admin/install.rst as arguments."""
+    """With the settings of etc/monasca-events-api-uwsgi.ini.sample."""
 
     requirement = UWSGI
 

@@ -28,6 +28,8 @@ import subprocess
 import sys
 import unittest
 
+from tests.integration.devstack import programs
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 HARNESS = pathlib.Path(__file__).resolve().parent
 
@@ -40,7 +42,8 @@ SERVICES = ("monasca-events-api", "monasca-events-agent",
 
 #: Of the sources, what an installation reads.
 _SOURCES = ("devstack", "etc", "tools", "README.rst", "setup.cfg", "setup.py",
-            "pyproject.toml", "requirements.txt", "constraints.txt")
+            "pyproject.toml", "requirements.txt", "constraints.txt",
+            "MANIFEST.in")
 
 #: file → what devstack wrote into it before: with Ceilometer away, cinder and
 #: neutron are not told to notify at all.
@@ -108,9 +111,10 @@ class Host:
             "--set", "keystone:amqp_durable_queues=false"))
         for path in (self.data, self.units, self.logs,
                      self.horizon / "enabled",
-                     self.horizon / "local_settings.d", self.folder / "bin"):
+                     self.horizon / "local_settings.d"):
             path.mkdir(parents=True)
-        self._copy_sources()
+        # Where devstack's enable_plugin clones them to.
+        copy_sources(self.dest / "monasca-events")
         for name, text in _FILES.items():
             path = self.folder / "etc" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +139,12 @@ class Host:
     def close(self) -> None:
         """End the servers and forget their data."""
         self._tool("wipe", "keystone", "mariadb", "rabbitmq")
+
+    @property
+    def quick(self) -> dict[str, str]:
+        """Return the variables with which nothing is fetched to install."""
+        return {"PYTHON": str(self.folder / "bin/python3"),
+                "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "1"}
 
     def run(self, mode: str, **variables: str) -> str:
         """Run ``stack``, ``unstack`` or ``clean``; return what it says.
@@ -166,11 +176,11 @@ class Host:
 
     def files(self) -> set[str]:
         """Return every path that a plug-in could have left behind."""
-        apart = ("servers", "logs", "bin", "variables", "stack/packages",
-                 "stack/data/venv", "stack/monasca-events")
-        return {str(name) for path in self.folder.rglob("*")
-                if (name := path.relative_to(self.folder))
-                and not str(name).startswith(apart)}
+        apart = ("servers", "site", "logs", "bin", "variables",
+                 "stack/packages", "stack/data/venv", "stack/monasca-events")
+        return {name for path in self.folder.rglob("*")
+                if not (name := str(path.relative_to(self.folder)))
+                .startswith(apart)}
 
     def options(self) -> dict[str, dict]:
         """Return file → section → option → value, of other services."""
@@ -240,40 +250,15 @@ class Host:
             raise AssertionError(f"servers {arguments}: {done.stderr}")
         return done.stdout
 
-    def _copy_sources(self) -> None:
-        """Put the sources where devstack's enable_plugin clones them to."""
-        target = self.dest / "monasca-events"
-        for path in (*(ROOT / name for name in _SOURCES),
-                     *ROOT.glob("monasca_events_*")):
-            if path.is_dir():
-                shutil.copytree(path, target / path.name,
-                                ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                target.mkdir(exist_ok=True)
-                shutil.copy(path, target)
-
     def _write_programs(self) -> None:
         """Write what devstack finds on its PATH."""
-        control = self.servers["rabbitmq"]["ctl"]
-        settings = shlex.join(f"{name}={value}" for name, value
-                              in control["env"].items())
-        # install without root cannot give files away, and with it need not.
-        programs = {
-            "sudo": '"$@"',
-            "rabbitmqctl": f'env {settings} {shlex.join(control["argv"])} '
-                           '"$@"',
-            "mysql": "/usr/bin/mariadb --no-defaults --protocol=tcp "
-                     f'--host=127.0.0.1 --port={self._mariadb["port"]} "$@"',
-            "openstack": f'{shlex.quote(str(_beside("openstack")))} "$@"',
-            "uwsgi": f'{shlex.quote(str(self._uwsgi))} "$@"',
-            "systemctl": f"UNITS={self.units} LOGS={self.logs} "
-                         f'{sys.executable} -I -S {HARNESS}/systemctl.py "$@"'}
-        for name, command in programs.items():
-            path = self.folder / "bin" / name
-            words = command if "=" in command.split()[0] else \
-                f"exec {command}"
-            path.write_text(f"#!/bin/sh\n{words}\n")
-            path.chmod(0o755)
+        programs.write(self.folder / "bin", {
+            **programs.of_servers(self.servers, "mysql"),
+            "sudo": 'exec "$@"',
+            "openstack": programs.ours("openstack"),
+            "uwsgi": f'exec {shlex.quote(str(self._uwsgi))} "$@"',
+            "systemctl": programs.systemctl(self.units, self.logs),
+            "python3": programs.python(self.folder / "site", self._uwsgi)})
 
     def _variables(self) -> dict[str, str]:
         """Return what devstack knows when it sources a plug-in."""
@@ -330,6 +315,13 @@ class Host:
                 f"{name}:{port}" for name, port in self._metrics.items())}
 
 
-def _beside(name: str) -> pathlib.Path:
-    """Return a program of the environment that runs the tests."""
-    return pathlib.Path(sys.executable).parent / name
+def copy_sources(target: pathlib.Path) -> None:
+    """Copy of the sources what an installation reads."""
+    target.mkdir(parents=True)
+    for path in (*(ROOT / name for name in _SOURCES),
+                 *ROOT.glob("monasca_events_*")):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name,
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, target)

@@ -24,10 +24,11 @@ HARNESS_PASSWORD of an administrator. devstack has the openstack command do
 this, which takes seconds each time.
 """
 
+import json
 import os
 import sys
-
-import requests
+import urllib.parse
+import urllib.request
 
 
 class Identity:
@@ -35,22 +36,29 @@ class Identity:
 
     def __init__(self) -> None:
         self._url = os.environ["KEYSTONE_SERVICE_URI"]
-        self._session = requests.Session()
-        domain = {"id": "default"}
-        answer = self._session.post(f"{self._url}/auth/tokens", json={
-            "auth": {"identity": {"methods": ["password"], "password": {
-                "user": {"name": os.environ["HARNESS_ADMIN"], "domain": domain,
-                         "password": os.environ["HARNESS_PASSWORD"]}}},
-                     "scope": {"system": {"all": True}}}}, timeout=30)
-        answer.raise_for_status()
-        self._session.headers["X-Auth-Token"] = \
-            answer.headers["X-Subject-Token"]
+        self._token = ""
+        _body, headers = self._ask("POST", "auth/tokens", {"auth": {
+            "identity": {"methods": ["password"], "password": {"user": {
+                "name": os.environ["HARNESS_ADMIN"],
+                "password": os.environ["HARNESS_PASSWORD"],
+                "domain": {"id": "default"}}}},
+            "scope": {"system": {"all": True}}}})
+        self._token = headers["X-Subject-Token"]
+
+    def _ask(self, method: str, path: str, body: dict | None = None):
+        """Return the answer's body and headers."""
+        request = urllib.request.Request(
+            f"{self._url}/{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"X-Auth-Token": self._token,
+                     "Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"{}"), answer.headers
 
     def find(self, kind: str, **wanted: str) -> dict | None:
-        answer = self._session.get(f"{self._url}/{kind}s", params=wanted,
-                                   timeout=30)
-        answer.raise_for_status()
-        return next(iter(answer.json()[f"{kind}s"]), None)
+        body, _headers = self._ask(
+            "GET", f"{kind}s?{urllib.parse.urlencode(wanted)}")
+        return next(iter(body[f"{kind}s"]), None)
 
     def known(self, kind: str, **wanted: str) -> str:
         """Return the id of what must be there."""
@@ -64,11 +72,9 @@ class Identity:
         """Return the id of what is like `wanted`; make it if there is none."""
         one = self.find(kind, **wanted)
         if one is None:
-            answer = self._session.post(
-                f"{self._url}/{kind}s", json={kind: {**wanted, **further}},
-                timeout=30)
-            answer.raise_for_status()
-            one = answer.json()[kind]
+            body, _headers = self._ask("POST", f"{kind}s",
+                                       {kind: {**wanted, **further}})
+            one = body[kind]
         return one["id"]
 
     def domain(self, name: str) -> str:
@@ -78,10 +84,8 @@ class Identity:
 
     def grant(self, role: str, user: str, project: str) -> str:
         found = self.known("role", name=role)
-        self._session.put(
-            f"{self._url}/projects/{self.known('project', name=project)}"
-            f"/users/{self.known('user', name=user)}/roles/{found}",
-            timeout=30).raise_for_status()
+        self._ask("PUT", f"projects/{self.known('project', name=project)}"
+                  f"/users/{self.known('user', name=user)}/roles/{found}")
         return found
 
 

@@ -12,7 +12,7 @@
 
 """What the harness has of systemctl: units that are files of a directory.
 
-    systemctl.py start|stop|restart|enable|disable UNIT
+    systemctl.py start|stop|restart|enable|disable [--now] UNIT...
     systemctl.py is-active|is-enabled [--quiet] UNIT
     systemctl.py daemon-reload
 
@@ -138,8 +138,11 @@ def ended(runs) -> None:
 def main(verb: str, *words: str) -> int:
     if verb == "daemon-reload":  # unit files are read each time
         return 0
-    name, = (word for word in words if not word.startswith("--"))
-    return 0 if getattr(Unit(name), verb.replace("-", "_"))() else 1
+    units = [Unit(word) for word in words if not word.startswith("--")]
+    done = all([getattr(unit, verb.replace("-", "_"))() for unit in units])
+    if verb == "enable" and "--now" in words:
+        done = all([unit.start() for unit in units])
+    return 0 if done else 1
 
 
 if __name__ == "__main__":
