@@ -17,7 +17,7 @@ killed, and a way in for generated notifications.
 """
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import datetime
 import json
@@ -171,12 +171,13 @@ class Site(abc.ABC):
             path, query = following[0].removeprefix(self.url), {}
 
     def generate(self, truth: pathlib.Path, count: int, *options: str,
-                 wait: bool = True) -> subprocess.Popen:
-        """Send generated notifications of the projects A and B."""
+                 wait: bool = True, projects: Sequence[str] = ("A", "B")
+                 ) -> subprocess.Popen:
+        """Send generated notifications of projects, named as ours are."""
         command = [program("monasca-events-generate"), *self.destination(),
                    "--truth", str(truth), "--count", str(count), "--quiet",
-                   "--project", self.projects["A"],
-                   "--project", self.projects["B"], *options]
+                   *(f"--project={self.projects[name]}"
+                     for name in projects), *options]
         with open(self.folder / "generate.log", "ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         if wait and process.wait(600):
