@@ -51,12 +51,18 @@ class Outcome:
     reason: str = ""
 
 
+def is_stored(item: Mapping) -> bool:
+    """Return whether an item is stored by this request."""
+    answer = next(iter(item.values()))
+    return answer.get("status") in (200, 201)
+
+
 def outcome(item: Mapping) -> Outcome:
     """Return the outcome of an item, such as ``{"create": {…}}``."""
+    if is_stored(item):
+        return Outcome(STORED)
     answer = next(iter(item.values()))
     status = answer.get("status")
-    if status in (200, 201):
-        return Outcome(STORED)
     error = answer.get("error")
     error = error if isinstance(error, Mapping) else {}
     kind = str(error.get("type", "unknown"))

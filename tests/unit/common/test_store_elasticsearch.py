@@ -19,6 +19,7 @@ cannot be made to do at will.
 import http.server
 import threading
 import unittest
+import urllib.parse
 
 import orjson
 from oslo_config import cfg
@@ -39,7 +40,7 @@ class Node(http.server.ThreadingHTTPServer):
     :ivar script: functions from the actions of a request to (status, body);
         when it is used up everything is created
     :ivar bulks: the ids of each bulk request that came
-    :ivar sources: its documents
+    :ivar sources: its documents; ``wanted``: what it asked of each
     """
 
     daemon_threads = True
@@ -49,6 +50,7 @@ class Node(http.server.ThreadingHTTPServer):
         self.script: list = []
         self.bulks: list[list[str]] = []
         self.sources: list[list[dict]] = []
+        self.wanted: list[str] = []
         self.searches: list[dict] = []
         self.answer: tuple[int, dict] = found()
         self.answers: list[tuple[int, dict]] = []
@@ -62,8 +64,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        node, path = self.server, self.path.partition("?")[0]
+        node, (path, _, query) = self.server, self.path.partition("?")
         if path.endswith("/_bulk"):
+            node.wanted += urllib.parse.parse_qs(query)["filter_path"]
             lines = [orjson.loads(line) for line in body.splitlines()]
             actions = [next(iter(line.values())) for line in lines[::2]]
             node.sources.append(lines[1::2])
@@ -177,22 +180,40 @@ class TestBulk(ScriptedCase):
                     [one["event_id"] for one in self.node.sources[0]])
 
     def test_only_failed_items_are_sent_again(self):
-        """F8"""
+        """F8: at once to hear why, then after a while."""
         self.node.script = [statuses(201, 429, 201, 503, 409, 500),
+                            statuses(429, 503, 409, 500),
                             statuses(201, 429)]
         result = self.store.write(self.documents)
-        self.assertEqual([
-            self.ids, [self.ids[1], self.ids[3], self.ids[4], self.ids[5]],
-            [self.ids[3]]], self.node.bulks)
+        failed = [self.ids[1], self.ids[3], self.ids[4], self.ids[5]]
+        self.assertEqual([self.ids, failed, failed, [self.ids[3]]],
+                         self.node.bulks)
         self.assertEqual((8, 0, 0), (result.stored, result.repeated,
                                      len(result.rejected)))
+
+    def test_reasons_are_asked_for_where_an_item_is_not_new(self):
+        """R5: without the reason a refusal cannot be told from a repeat."""
+        conflict = "version_conflict_engine_exception"
+        self.node.script = [
+            statuses(201, 409, 400, kind=conflict),
+            lambda actions: (200, {"errors": True, "items": [
+                {"create": {"status": 409, "error": {"type": conflict}}},
+                {"create": {"status": 400, "error": {
+                    "type": "document_parsing_exception"}}}]})]
+        result = self.store.write(self.documents)
+        self.assertEqual((6, 1), (result.stored, result.repeated))
+        self.assertEqual([2], [one.position for one in result.rejected])
+        self.assertEqual([self.ids, self.ids[1:3]], self.node.bulks)
+        self.assertEqual("errors,items.*.status", self.node.wanted[0])
+        self.assertIn("items.*.error.type", self.node.wanted[1])
 
     def test_items_that_keep_failing_make_the_store_unavailable(self):
         """F8, F9: the caller commits nothing and repeats the batch."""
         self.node.script = [statuses(429)] * 10
         with self.assertRaises(errors.StoreUnavailable) as caught:
             self.store.write(self.documents)
-        self.assertEqual(4, len(self.node.bulks))
+        # The first is asked again for its reasons.
+        self.assertEqual(5, len(self.node.bulks))
         self.assertIn("1 of 8", str(caught.exception))
 
     def test_the_circuit_breaker_is_waited_for(self):
@@ -222,7 +243,8 @@ class TestBulk(ScriptedCase):
         self.assertEqual([0, 6], [one.position for one in result.rejected])
 
     def test_a_missing_index_is_made_before_its_items_go_again(self):
-        self.node.script = [statuses(404, kind="index_not_found_exception")]
+        self.node.script = 2 * [
+            statuses(404, kind="index_not_found_exception")]
         self.assertEqual(8, self.store.write(self.documents).stored)
         self.assertEqual(2, sum(OURS in made for made in self.node.made))
 
