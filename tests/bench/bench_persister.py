@@ -19,8 +19,8 @@ counts. Where Debian's packages are there, also rsyslog's imkafka →
 omelasticsearch: ``rsyslog`` does the persister's job (an index for each
 tenant and month, ``create`` by id), ``rsyslog_text`` only passes text into
 one index, without ids. Every rate is read from the node's own indexing
-counter, and what was written before is on the disk before each, so all are
-measured alike.
+counter; before each the indices are made and what was written is on the disk,
+so all are measured alike.
 """
 
 import argparse
@@ -116,8 +116,11 @@ def index_name(prefix: str, document) -> str:
 
 
 def make_indices(node: Node, prefix: str, docs, template: dict) -> None:
+    """Make them as our driver does, once a month for each tenant."""
+    from monasca_events_common.store.elasticsearch_indices import write_alias
     for name in {index_name(prefix, one) for one in docs}:
-        node.call("PUT", f"/{name}", template)
+        node.call("PUT", f"/{name}", {**template, "aliases": {
+            write_alias(name): {}, name.rpartition("-")[0]: {}}})
 
 
 def raw(node: Node, docs, in_flight: int, template: dict) -> float:
@@ -176,9 +179,11 @@ def publish(uri: str, topic: str, docs, form=record) -> None:
     os.sync()
 
 
-def ours(node: Node, uri: str, docs, driver: str, in_flight: int) -> float:
+def ours(node: Node, uri: str, docs, driver: str, in_flight: int,
+         template: dict) -> float:
     """Return the rate of our persister, one process."""
     prefix, topic = f"our{uuid.uuid4().hex[:8]}", f"t{uuid.uuid4().hex[:8]}"
+    make_indices(node, prefix, docs, template)
     publish(uri, topic, docs)
     with tempfile.TemporaryDirectory() as folder:
         daemons = Daemons(pathlib.Path(folder))
@@ -274,8 +279,8 @@ def main() -> int:
         # In turns, for other work on the machine comes and goes.
         for in_flight in IN_FLIGHT:
             raws.append((raw(node, docs, in_flight, template), in_flight))
-            mine.append((ours(node, uri, docs, arguments.driver, in_flight),
-                         in_flight))
+            mine.append((ours(node, uri, docs, arguments.driver, in_flight,
+                              template), in_flight))
         if not arguments.short:
             theirs.append(peer(node, uri, docs, template, True) or 0)
             texts.append(peer(node, uri, docs, template, False) or 0)
