@@ -88,11 +88,13 @@ def complete(given: Mapping, project_id: str, arrival: Arrival) -> dict:
                        code="invalid_event_type", where="event_type")
     if len(event_type) > event.MAX_STRING:
         _check_text("event_type", event_type)
-    texts = [get(name) for name in _TEXTS]
+    texts = (get("publisher_id"), get("resource_type"), get("resource_id"),
+             get("user_id"), get("domain_id"), get("request_id"),
+             get("global_request_id"))
     for value in texts:
         if value is not None and (type(value) is not str or not value
                                   or len(value) > event.MAX_STRING):
-            texts = [_text(name, get(name)) for name in _TEXTS]
+            texts = tuple(map(_text, _TEXTS, texts))
             break
     publisher_id, resource_type, resource_id, user_id, domain_id, \
         request_id, global_request_id = texts
