@@ -142,9 +142,8 @@ class Host:
 
     @property
     def quick(self) -> dict[str, str]:
-        """Return the variables with which nothing is fetched to install."""
-        return {"PYTHON": str(self.folder / "bin/python3"),
-                "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "1"}
+        """Return the variables with which requirements are the test's own."""
+        return {"PYTHON": str(self.folder / "bin/python3")}
 
     def run(self, mode: str, **variables: str) -> str:
         """Run ``stack``, ``unstack`` or ``clean``; return what it says.
