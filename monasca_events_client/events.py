@@ -135,6 +135,22 @@ class Events:
         return Pages(self._transport, PATH, "events",
                      filters.of_events(**given), limit, page_size)
 
+    def recent(self, *, limit: int | None = None, by: str | None = None,
+               last: int | None = None, **given: Any) -> Pages:
+        """Return the last events, newest first, as the API remembers them.
+
+        It knows those too that no search finds yet; how many it remembers is
+        its own affair. One that is very long comes without its payload, and
+        ``marks.truncated`` says so.
+
+        :param limit: events at most, None for all that it remembers
+        :param by: ``event_type`` or ``source``: the last ones of each
+        :param last: so many, or so many of each group
+        :param given: filters, see :func:`.filters.of_events`
+        """
+        return Pages(self._transport, f"{PATH}/recent", "events",
+                     filters.of_events(by=by, last=last, **given), limit)
+
     def get(self, event_id: str, *, project_id: str | None = None,
             all_projects: bool = False) -> dict[str, Any]:
         """Return one event.

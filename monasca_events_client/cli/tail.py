@@ -66,8 +66,7 @@ class TailEvents(command.Ours):
         shown = set()
         # What was before is not found by patterns.
         if parsed_args.lines and not pattern:
-            for event in reversed(list(self.client.events.list(
-                    limit=parsed_args.lines, **given))):
+            for event in self._before(parsed_args.lines, given):
                 shown.add(event["event_id"])
                 self._show(event, parsed_args)
         left = parsed_args.count
@@ -77,6 +76,22 @@ class TailEvents(command.Ours):
             if event["event_id"] not in shown:
                 self._show(event, parsed_args)
                 left = None if left is None else left - 1
+
+    def _before(self, number: int, given: Mapping[str, Any]
+                ) -> list[dict[str, Any]]:
+        """Return the last events, the oldest first.
+
+        What came just before the stream was opened may not be stored yet,
+        and no search finds it; the API remembers it.
+        """
+        events = self.client.events
+        found: dict[str, dict[str, Any]] = {}
+        for some in (events.list(limit=number, **given),
+                     events.recent(limit=number, **given)):
+            for one in reversed(list(some)):
+                found.setdefault(one["event_id"], one)
+        return sorted(found.values(), key=lambda one: one["timestamp"]
+                      )[-number:]
 
     def _tell(self, gap: Mapping[str, Any]) -> None:
         missed = gap.get("missed")

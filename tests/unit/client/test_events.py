@@ -157,6 +157,16 @@ class SearchTest(SiteTest):
         self.assertEqual([*range(11, -1, -1)], self.numbers())
         self.assertEqual(3, self.site.requests.count("GET /v1.0/events"))
 
+    def test_the_last_ones_come_from_memory(self):
+        for given, expected in (
+                ({"limit": 3}, [11, 10, 9]), ({}, [*range(11, -1, -1)]),
+                ({"by": "source", "last": 2}, [11, 10]),
+                ({"resource_id": "order-4"}, [4])):
+            with self.subTest(given=given):
+                self.assertEqual(expected, [
+                    int(one["resource_id"].partition("-")[2])
+                    for one in self.client.events.recent(**given)])
+
     def test_pages_are_asked_for_when_they_are_needed(self):
         found = iter(self.client.events.list())
         self.assertEqual(0, self.site.requests.count("GET /v1.0/events"))

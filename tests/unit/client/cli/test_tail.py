@@ -21,15 +21,13 @@ from tests.unit.client.cli.shell import Done
 from tests.unit.client.cli.shell import ShellTest
 
 
-class TailTest(ShellTest):
+class TailCase(ShellTest):
 
     settings = {"live__heartbeat": "0.1"}
 
     def setUp(self):
         super().setUp()
         self.word = uuid.uuid4().hex
-        self.post("before-1", "before-2")
-        self.stored(2, resource_id=self.word)
 
     def post(self, *types: str, **fields) -> None:
         for one in types:
@@ -52,6 +50,33 @@ class TailTest(ShellTest):
             return self.event("tail", *arguments, **options)
         finally:
             poster.join()
+
+
+class UnstoredTest(TailCase):
+    """Nothing is stored: as soon after a POST as this no search finds it."""
+
+    @classmethod
+    def arguments(cls) -> dict:
+        return {**super().arguments(), "pump": False}
+
+    def test_what_no_search_finds_yet_is_shown_too(self):
+        self.post("before-1", "before-2")
+        done = self.tail("--resource", self.word, "--count", "3")
+        self.assertEqual(["before-1", "before-2", "new-1", "new-2", "new-3"],
+                         [one.split()[3] for one in done.lines])
+        self.post("before-3")
+        done = self.tail("--resource", self.word, "--lines", "1", "--count",
+                         "1")
+        self.assertEqual(["before-3", "new-1"],
+                         [one.split()[3] for one in done.lines])
+
+
+class TailTest(TailCase):
+
+    def setUp(self):
+        super().setUp()
+        self.post("before-1", "before-2")
+        self.stored(2, resource_id=self.word)
 
     def test_what_was_and_what_comes_is_shown_in_order(self):
         done = self.tail("--resource", self.word, "--count", "3")
