@@ -58,7 +58,7 @@ class Done:
         return list(csv.DictReader(io.StringIO(self.out)))
 
 
-class _Stream(io.TextIOWrapper):
+class Screen(io.TextIOWrapper):
     """A stream that may be a terminal."""
 
     def __init__(self, terminal: bool, content: bytes = b"") -> None:
@@ -87,15 +87,19 @@ def _own_logging() -> Iterator[None]:
 
 
 def run(clouds_file: str, *arguments: str, cloud: str = "member",
-        stdin: str = "", cells: int | None = None) -> Done:
+        stdin: str = "", cells: int | None = None,
+        out: Screen | None = None) -> Done:
     """Run ``openstack`` with arguments.
 
     :param cells: the width of the terminal; without it there is none
+    :param out: where it shows things, for those who look meanwhile
     """
-    out, err = _Stream(cells is not None), _Stream(cells is not None)
+    err = Screen(cells is not None)
+    if out is None:
+        out = Screen(cells is not None)
     names = {"OS_CLIENT_CONFIG_FILE": clouds_file, "OS_CLOUD": cloud,
              "COLUMNS": str(cells or 80)}
-    given = _Stream(False, stdin.encode())
+    given = Screen(False, stdin.encode())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
             mock.patch.dict(os.environ, names), _own_logging(), \
             mock.patch("sys.stdin", given):

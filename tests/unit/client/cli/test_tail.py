@@ -18,6 +18,7 @@ import uuid
 
 from monasca_events_client.cli.tail import line
 from tests.unit.client.cli.shell import Done
+from tests.unit.client.cli.shell import Screen
 from tests.unit.client.cli.shell import ShellTest
 
 
@@ -34,21 +35,30 @@ class TailCase(ShellTest):
             self.client.events.post([{
                 "event_type": one, "resource_id": self.word, **fields}])
 
-    def tail(self, *arguments: str, **options) -> Done:
-        """Return what is shown of three events that come meanwhile."""
+    def tail(self, *arguments: str, before: int = 2, **options) -> Done:
+        """Return what is shown of three events that come meanwhile.
+
+        :param before: lines after which they come: who comes while it looks
+            for what was is counted among that
+        """
         streams = self.site.service.parts.live.streams
         while streams.count:  # of a tail before, which has ended
             threading.Event().wait(0.01)
 
+        out = Screen("cells" in options)
+        ended = threading.Event()
+
         def post():
-            while not streams.count:
-                threading.Event().wait(0.01)
+            while not streams.count or out.text().count("\n") < before:
+                if ended.wait(0.01):
+                    return
             self.post("new-1", "new-2", "new-3", traits={"n": 7})
         poster = threading.Thread(target=post)
         poster.start()
         try:
-            return self.event("tail", *arguments, **options)
+            return self.event("tail", *arguments, out=out, **options)
         finally:
+            ended.set()
             poster.join()
 
 
@@ -66,7 +76,7 @@ class UnstoredTest(TailCase):
                          [one.split()[3] for one in done.lines])
         self.post("before-3")
         done = self.tail("--resource", self.word, "--lines", "1", "--count",
-                         "1")
+                         "1", before=1)
         self.assertEqual(["before-3", "new-1"],
                          [one.split()[3] for one in done.lines])
 
@@ -86,7 +96,7 @@ class TailTest(TailCase):
 
     def test_programs_get_whole_events(self):
         done = self.tail("--resource", self.word, "--count", "2", "--lines",
-                         "0", "-f", "json")
+                         "0", "-f", "json", before=0)
         found = [json.loads(one) for one in done.lines]
         self.assertEqual(["new-1", "new-2"],
                          [one["event_type"] for one in found])
@@ -97,7 +107,8 @@ class TailTest(TailCase):
                                                 "--word", "new-3"],
                           ["--pattern", '{"event_type": ["new-3"]}']):
             with self.subTest(arguments=arguments):
-                done = self.tail(*arguments, "--count", "1", "--lines", "0")
+                done = self.tail(*arguments, "--count", "1", "--lines", "0",
+                                 before=0)
                 self.assertEqual(["new-3"], [
                     one.split()[3] for one in done.lines])
 
