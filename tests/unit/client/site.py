@@ -150,10 +150,17 @@ class SiteTest(unittest.TestCase):
 
     def stored(self, count: int, client: Client | None = None, **filters
                ) -> Sequence[dict]:
-        """Return events, once there are so many."""
-        client = client or self.client
+        """Return events, once so many are stored."""
+        return self._until(count, (client or self.client).events.list,
+                           filters)
+
+    def remembered(self, count: int, **filters) -> Sequence[dict]:
+        """Return the last events, once the API remembers so many."""
+        return self._until(count, self.client.events.recent, filters)
+
+    def _until(self, count: int, ask, filters) -> Sequence[dict]:
         for _ in range(1000):
-            found = list(client.events.list(**filters))
+            found = list(ask(**filters))
             if len(found) >= count:
                 return found
             threading.Event().wait(0.01)

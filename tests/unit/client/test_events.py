@@ -158,6 +158,7 @@ class SearchTest(SiteTest):
         self.assertEqual(3, self.site.requests.count("GET /v1.0/events"))
 
     def test_the_last_ones_come_from_memory(self):
+        self.remembered(12)
         for given, expected in (
                 ({"limit": 3}, [11, 10, 9]), ({}, [*range(11, -1, -1)]),
                 ({"by": "source", "last": 2}, [11, 10]),

@@ -71,10 +71,12 @@ class UnstoredTest(TailCase):
 
     def test_what_no_search_finds_yet_is_shown_too(self):
         self.post("before-1", "before-2")
+        self.remembered(2, resource_id=self.word)
         done = self.tail("--resource", self.word, "--count", "3")
         self.assertEqual(["before-1", "before-2", "new-1", "new-2", "new-3"],
                          [one.split()[3] for one in done.lines])
         self.post("before-3")
+        self.remembered(6, resource_id=self.word)
         done = self.tail("--resource", self.word, "--lines", "1", "--count",
                          "1", before=1)
         self.assertEqual(["before-3", "new-1"],
