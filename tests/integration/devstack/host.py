@@ -103,7 +103,12 @@ class Host:
         self._cache = cache
 
     def prepare(self) -> None:
-        """Bring the servers up and lay out what devstack has by then."""
+        """Bring the servers up and lay out what devstack has by then.
+
+        :raises unittest.SkipTest: one cannot be had on this machine
+        """
+        # The plug-in brings these up itself.
+        self._tool("fetch", "kafka", "elasticsearch")
         # As in devstack: queues are transient, topics are oslo.messaging's.
         self.servers = json.loads(self._tool(
             "up", "rabbitmq", "mariadb", "keystone", "--json",

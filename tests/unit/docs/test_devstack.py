@@ -12,6 +12,7 @@
 
 """The page about devstack tells of what its plug-in has."""
 
+import configparser
 import pathlib
 import re
 import unittest
@@ -43,6 +44,22 @@ class DevstackPageTest(unittest.TestCase):
             with self.subTest(phase=phase):
                 self.assertIn(f'"{phase}"', script)
                 self.assertRegex(PAGE, rf"(?m)^``{phase}``")
+
+    def test_the_extras_that_are_installed_exist(self):
+        """B28: pip does no more than warn of one that does not."""
+        setup = configparser.RawConfigParser()
+        setup.read(ROOT / "setup.cfg")
+        for path, pattern in (
+                (PLUGIN / "lib/services", r"extras\+?=([\w,]+)"),
+                (ROOT / "doc/source/admin/install.rst",
+                 r"'monasca-events\[([\w,]+)\]'")):
+            named = {name for found in re.findall(
+                pattern, path.read_text("utf-8"))
+                for name in found.split(",") if name}
+            with self.subTest(file=path.name):
+                self.assertLess({"api", "agent", "persister", "engine"},
+                                named)
+                self.assertEqual(set(), named - set(setup["extras"]))
 
     def test_no_variable_is_read_that_the_settings_do_not_have(self):
         settings = (PLUGIN / "settings").read_text("utf-8")
