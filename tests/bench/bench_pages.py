@@ -297,6 +297,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--driver", default="sqlite",
                         choices=("sqlite", "elasticsearch"))
+    parser.add_argument("--layout", default="tenant",
+                        choices=("tenant", "pooled"),
+                        help="layout of the indices in Elasticsearch")
     parser.add_argument("--file", help="SQLite file to build once and keep")
     parser.add_argument("--fill", action="store_true",
                         help="only build what is asked later")
@@ -320,7 +323,10 @@ def main(arguments: Sequence[str]) -> int:
             except Missing as missing:
                 print(missing, file=sys.stderr)
                 return 3
-            settings["elasticsearch__index_name"] = f"pages_{count}"
+            # What the bench of the store has left may be asked as well.
+            settings["elasticsearch__index_name"] = (
+                f"bench_{given.layout}_{count}")
+            settings["elasticsearch__layout"] = given.layout
             settings["elasticsearch__replicas"] = "0"
         api = service.Service(pump=False, settings=settings)
         store = api.parts.store
@@ -335,7 +341,10 @@ def main(arguments: Sequence[str]) -> int:
             bench.timelines(owner)
             took = dict(bench.took)
             if given.horizon:
-                desk = Desk(folder, _lines(settings))
+                # Tokens are remembered as they are by default.
+                desk = Desk(folder, _lines({
+                    **settings,
+                    "keystone_authtoken__token_cache_time": "300"}))
                 try:
                     desk.ask(rounds)
                 finally:

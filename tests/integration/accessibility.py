@@ -164,12 +164,12 @@ def keyboard_faults(window: Browser) -> list[str]:
     :return: sentences of what is not reached, or in another order than that
         in which it is read, or without a sign that it is
     """
-    wanted = [one["element-6066-11e4-a52e-4f735466cecf"]
-              for one in window.run(_REACHABLE)]
+    there = {one.id: one for one in window.run_for_elements(_REACHABLE)}
+    wanted = list(there)
     # What comes into view slowly would be looked at too early.
     window.run("document.head.appendChild(document.createElement('style'))"
                ".textContent = '* { transition: none !important; }';")
-    window.run("arguments[0].focus();", Element(window, wanted[0]).reference)
+    window.run("arguments[0].focus();", there[wanted[0]].reference)
     # By keys, as who has no mouse comes to it.
     for keys in (browser.TAB, browser.SHIFT + browser.TAB):
         window.focused.type(keys)
@@ -186,9 +186,9 @@ def keyboard_faults(window: Browser) -> list[str]:
                 found.append(f"nobody sees the focus: {_brief(window, one)}")
         one.type(browser.TAB)
     if reached != wanted:
-        away = [one for one in wanted if one not in reached]
-        found += [f"not reached: {_brief(window, Element(window, one))}"
-                  for one in away] or ["another order"]
+        found += [f"not reached: {_brief(window, one)}"
+                  for ident, one in there.items()
+                  if ident not in reached] or ["another order"]
     return found
 
 

@@ -197,6 +197,10 @@ class Browser:
         return self.call("POST", "/execute/sync",
                          {"script": script, "args": list(arguments)})
 
+    def run_for_elements(self, script: str) -> list[Element]:
+        """Run a script that returns elements."""
+        return [Element(self, one[_ELEMENT]) for one in self.run(script)]
+
     @property
     def focused(self) -> Element:
         return Element(self, self.call("GET", "/element/active")[_ELEMENT])

@@ -34,11 +34,14 @@ WIDE, NARROW = (1280, 900), (500, 800)
 
 PICTURES = horizons.ROOT / "tests/artefacts/horizon"
 
-#: What fails is given up soon, before the receiver is left alone.
-RETRY = """
+#: What fails is given up soon, before the receiver is left alone; tokens are
+#: remembered as they are by default.
+SETTINGS = """
 [retry_engine]
 interval = 0.2
 max_attempts = 2
+[keystone_authtoken]
+token_cache_time = 300
 """
 
 #: What must be shown as it is, by who shows it and by the scripts around.
@@ -52,6 +55,7 @@ HOSTILE = (
     "{% load missing %}{{ request.user.token.id }}",
     "]]><!--\u202e\u2028&lt;b&gt;&#60;i&#62;",
 )
+
 
 def defused(text: str) -> str:
     """Return text as it is shown: Horizon alters the marks of AngularJS, and
@@ -79,7 +83,7 @@ class Panels:
         cls.receiver = Receiver()
         cls.addClassCleanup(cls.receiver.close)
         cls.site = cls.make_site(pathlib.Path(folder.name),
-                                 cls.receiver.conf + RETRY)
+                                 cls.receiver.conf + SETTINGS)
         cls.addClassCleanup(cls.site.close)
         cls.site.start()
         cls.site.keystone.withdraw(others=True)
