@@ -90,12 +90,15 @@ def _work(given: argparse.Namespace, journal, share: int,
         items = iter(list(items))
     run = Run(senders, journal, rate=given.rate, seconds=given.seconds,
               stop=stop)
+    ended = threading.Event()
     if not given.quiet:
-        threading.Thread(target=_report, args=(run, share, given.processes),
-                         daemon=True).start()
+        threading.Thread(target=_report,
+                         args=(run, share, given.processes, ended),
+                         daemon=True, name="report").start()
     try:
         return run.drive(items)
     finally:
+        ended.set()
         for each in senders:
             each.close()
 
@@ -188,11 +191,11 @@ def _stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _report(run: Run, share: int, many: int) -> None:
+def _report(run: Run, share: int, many: int, ended: threading.Event
+            ) -> None:
     who = f" (process {share + 1} of {many})" if many > 1 else ""
     before = 0
-    while not run.stopped:
-        time.sleep(_PROGRESS)
+    while not ended.wait(_PROGRESS):
         sent = run.counts.sent
         print(f"{arguments.PROG}{who}: {sent} sent, "
               f"{(sent - before) / _PROGRESS:.0f} a second", file=sys.stderr)

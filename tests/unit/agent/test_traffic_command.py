@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 from monasca_events_agent.traffic import arguments
@@ -152,6 +153,14 @@ class TestCommand(unittest.TestCase):
                    and os.path.getsize(self.truth) > 20000):
             self.assertIsNone(process.poll())
         return process
+
+    def test_nothing_is_told_any_more_when_it_has_ended(self):
+        self.assertEqual(0, self.run_it("--count", "5", "--file", self.out,
+                                        "--truth", self.truth)[0])
+        for one in threading.enumerate():
+            if one.name == "report":
+                one.join(5)
+                self.assertFalse(one.is_alive())
 
     def test_sigterm_ends_it_in_good_order(self):
         for more in ((), ("--processes", "2")):
