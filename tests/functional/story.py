@@ -284,6 +284,11 @@ class Story:
 
     def _look(self) -> None:
         one = {"event_id": self.events[1]}
+        stored, = self._get("/v1.0/events/statistics")["buckets"]
+        # It is read from the bus by another thread than what is stored.
+        self._until("all being remembered", lambda: self._get(
+            "/v1.0/events/recent")["counters"]["remembered"]
+            == stored["count"])
         for name in ("get_events", "get_events-csv", "get_events-ndjson",
                      "get_events-cloudevents", "get_events_types",
                      "get_events_traits", "get_events_statistics",
