@@ -19,6 +19,7 @@ thousands. Whatever comes from events is escaped by format_html.
 from collections.abc import Callable, Iterable
 import dataclasses
 import datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -61,9 +62,12 @@ class _Rows:
 
     def __init__(self, page: Surroundings) -> None:
         self._page = page
-        self._subjects: dict[tuple, SafeString] = {}
+        self._made: dict[tuple, SafeString] = {}
         self._zone = timezone.get_current_timezone()
-        self._labels = [_("Time"), _("What"), _("Result"), _("Of")]
+        self._time_cell = format_html('<td data-label="{}">', _("Time"))
+        self._what_cell = format_html('<th scope="row" data-label="{}">',
+                                      _("What"))
+        self._result_label, self._of_label = _("Result"), _("Of")
         self._operation = _signed("arrows-h", _("Operation"))
         self._trigger, self._nothing = _("Trigger"), _("Nothing")
         self._same = _("the same request")
@@ -76,21 +80,25 @@ class _Rows:
             else _("its beginning is missing")}
 
     def row(self, one: Entry) -> SafeString:
-        time, what, result, of = self._labels
         start = self._time(one.start)
         return format_html(
-            '<tr class="me-entry me-{}{}{}" data-kind="{}"{} data-state="{}"'
-            ' data-outcome="{}" data-level="{}" data-start="{}"'
-            ' data-end="{}">\n<td data-label="{}"><time>{}</time></td>\n'
-            '<th scope="row" data-label="{}"><div>{}</div></th>\n{}\n{}\n'
-            "</tr>",
-            one.kind, f" me-{one.level}" if one.level else "",
-            " me-related" if one.related else "", one.kind,
-            "" if one.lane is None else format_html(' data-lane="{}"',
-                                                    one.lane),
-            one.state, one.outcome, one.level, start, self._time(one.end),
-            time, start.replace("T", " "), what, self._what(one),
-            _cell(result, self._result(one)), _cell(of, self._of(one)))
+            '{} data-start="{}" data-end="{}">\n{}<time>{}</time></td>\n'
+            "{}<div>{}</div></th>\n{}\n{}\n</tr>",
+            self._once(_opening, one.kind, one.level, one.related, one.lane,
+                       one.state, one.outcome), start, self._time(one.end),
+            self._time_cell, start.replace("T", " "), self._what_cell,
+            self._what(one), self._once(_cell, self._result_label,
+                                        self._result(one)), self._of(one))
+
+    def _once(self, make: Callable[..., SafeString], *arguments: Any
+              ) -> SafeString:
+        """Return what is made of the same for many rows: escaping takes most
+        of the time."""
+        key = (make, *arguments)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = make(*arguments)
+        return found
 
     def _time(self, moment: datetime.datetime) -> str:
         return moment.astimezone(self._zone).replace(
@@ -108,8 +116,8 @@ class _Rows:
             before = self._operation if one.kind == "span" else ""
             if one.event_id:
                 url = self._page.event_url(one.event_id)
-        told = format_html("{} {}", before,
-                           name if url is None else _link(url, name))
+        told = format_html("{} {}", before, name) if url is None \
+            else format_html('{} <a href="{}">{}</a>', before, url, name)
         if one.text:
             told += format_html(' <div class="me-aside">{}</div>',
                                 visible(one.text))
@@ -136,23 +144,31 @@ class _Rows:
 
     def _of(self, one: Entry) -> SafeString:
         # A start, an end and their operation are of the same.
-        key = (one.related, one.resource_type, one.resource_id,
-               one.request_id)
-        if key not in self._subjects:
-            self._subjects[key] = self._subject(one)
-        return self._subjects[key]
+        return self._once(self._of_cell, one.related, one.resource_type,
+                          one.resource_id, one.request_id)
 
-    def _subject(self, one: Entry) -> SafeString:
-        told = format_html("{}: ", self._same) if one.related \
+    def _of_cell(self, related: bool, resource_type: str, resource_id: str,
+                 request_id: str) -> SafeString:
+        told = format_html("{}: ", self._same) if related \
             else format_html("")
-        told += format_html("{}", visible(one.resource_type))
+        told += format_html("{}", visible(resource_type))
         subject = self._page.subject
-        if one.resource_id and one.resource_id != subject:
-            told += format_html(" {}", _here("resource_id", one.resource_id))
-        if one.request_id and one.request_id != subject:
+        if resource_id and resource_id != subject:
+            told += format_html(" {}", _here("resource_id", resource_id))
+        if request_id and request_id != subject:
             told += format_html(' <div class="me-aside">{}</div>',
-                                _here("request_id", one.request_id))
-        return told
+                                _here("request_id", request_id))
+        return _cell(self._of_label, told)
+
+
+def _opening(kind: str, level: str, related: bool, lane: int | None,
+             state: str, outcome: str) -> SafeString:
+    return format_html(
+        '<tr class="me-entry me-{}{}{}" data-kind="{}"{} data-state="{}"'
+        ' data-outcome="{}" data-level="{}"',
+        kind, f" me-{level}" if level else "",
+        " me-related" if related else "", kind, "" if lane is None
+        else format_html(' data-lane="{}"', lane), state, outcome, level)
 
 
 def _cell(label: str, content: str) -> SafeString:
@@ -166,10 +182,7 @@ def _signed(sign: str, word: str) -> SafeString:
                        sign, word)
 
 
-def _link(url: str, content: str) -> SafeString:
-    return format_html('<a href="{}">{}</a>', url, content)
-
-
 def _here(name: str, ident: str) -> SafeString:
     """Return a link to the timeline of an id."""
-    return _link(f"?{urlencode({name: ident})}", visible(ident))
+    return format_html('<a href="?{}">{}</a>', urlencode({name: ident}),
+                       visible(ident))
