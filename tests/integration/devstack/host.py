@@ -141,6 +141,10 @@ class Host:
         subprocess.run([sys.executable, "-m", "venv", self.data / "venv"],
                        check=True)
 
+    def stop_servers(self) -> None:
+        """Stop RabbitMQ, MariaDB and Keystone."""
+        self._tool("down", "--all")
+
     def close(self) -> None:
         """End the servers and forget their data."""
         self._tool("wipe", "keystone", "mariadb", "rabbitmq")
