@@ -54,7 +54,7 @@ if is_service_enabled monasca_events; then
         echo_summary "Removing Monasca Events"
         switch_monasca_events_notifications_off
         remove_monasca_events_accounts
-        cleanup_monasca_events_backends
+        stop_monasca_events_backends
         cleanup_monasca_events
     fi
 fi
