@@ -46,7 +46,7 @@ from tests.bench import notifications
 from tests.bench.bench_actions import receive
 from tests.bench.bench_actions import WANTED_MS
 from tests.integration.daemons import wait_for
-from tests.integration.sites import LiveSite
+from tests.integration.sites import EngineSite
 
 EXCHANGE = "openstack"
 
@@ -109,8 +109,8 @@ def envelope(chance: random.Random, project_id: str, instance: str,
         "_unique_id": uuid.uuid4().hex})}).encode()
 
 
-class FlowSite(LiveSite):
-    """Has an engine that may speak to the receiver."""
+class FlowSite(EngineSite):
+    """Its engine may speak to the receiver."""
 
     def __init__(self, folder: pathlib.Path, bus: str, port: int) -> None:
         super().__init__(folder, bus, f"""
@@ -122,11 +122,6 @@ allowed_networks = 127.0.0.0/8
 # As it is where nobody says otherwise; tests want to see tokens end.
 token_cache_time = 300
 """, api_workers=1)
-
-    def start(self) -> None:
-        super().start()
-        self.daemons.start("engine")
-
 
 class Course:
     """The installation with a receiver and a sender, each a process."""

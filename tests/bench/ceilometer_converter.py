@@ -22,8 +22,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import json
-import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -31,8 +29,7 @@ import venv
 
 import yaml
 
-CACHE = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE",
-                                    "~/.cache/monasca-events")).expanduser()
+from tests.cache import CACHE
 
 # Runs under the peer's interpreter: reads rounds of batches, one a line, and
 # prints the rate of the best round and what became of the last one.

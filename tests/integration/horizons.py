@@ -44,14 +44,6 @@ def _digest() -> str:
     return found.hexdigest()
 
 
-class EngineSite(LiveSite):
-    """Real servers for all, and an engine."""
-
-    def start(self) -> None:
-        super().start()
-        self.daemons.start("engine")
-
-
 class EmbeddedKeystoneSite(LiveSite):
     """SQLite files for all but identity, which is a real Keystone."""
 

@@ -469,6 +469,14 @@ backoff_max = 5
             letters.close()
 
 
+class EngineSite(LiveSite):
+    """Real servers for all, and an engine."""
+
+    def start(self) -> None:
+        super().start()
+        self.daemons.start("engine")
+
+
 def rabbitmqctl(server: Mapping, *arguments: str) -> str:
     """Run rabbitmqctl against the test's own node; return what it prints."""
     ctl = server["ctl"]

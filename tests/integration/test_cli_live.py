@@ -22,21 +22,13 @@ import unittest
 import yaml
 
 from tests.integration import commands
-from tests.integration.sites import LiveSite
+from tests.integration.sites import EngineSite
 from tests.integration.sites import Site
 
 #: cloud → project and role.
 _CLOUDS = {"demo-member": ("A", "member"), "demo-reader": ("A", "reader"),
            "alt-member": ("B", "member"), "alt-reader": ("B", "reader"),
            "admin": ("operator", "admin")}
-
-
-class EngineSite(LiveSite):
-    """Has an engine."""
-
-    def start(self) -> None:
-        super().start()
-        self.daemons.start("engine")
 
 
 class CliLiveTest(commands.CommandTests, unittest.TestCase):

@@ -28,6 +28,7 @@ import uuid
 
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
+from tests.cache import CACHE
 from tests.integration import sites
 from tests.integration.daemons import wait_for
 from tests.integration.devstack.host import Host
@@ -137,11 +138,9 @@ class DevstackTest(unittest.TestCase):
         uwsgi = fetched(UWSGI) / "bin/uwsgi"
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="stack-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cache = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE")
-                             or "~/.cache/monasca-events").expanduser()
         cls.host = Host(cls.folder / "host", sites.free_port(), {
             name: sites.free_port() for name in ("persister", "engine")
-        }, uwsgi, cache)
+        }, uwsgi, CACHE)
         cls.host.folder.mkdir()
         cls.addClassCleanup(cls.host.close)
         cls.host.prepare()

@@ -18,8 +18,8 @@ Horizon, Keystone, Kafka, Elasticsearch, MariaDB and RabbitMQ, and all of ours.
 import pathlib
 import unittest
 
-from tests.integration import horizons
 from tests.integration import panel_journey
+from tests.integration.sites import EngineSite
 from tests.integration.sites import LiveSite
 
 
@@ -29,4 +29,4 @@ class TestHorizonLive(panel_journey.JourneyTests, unittest.TestCase):
 
     @classmethod
     def make_site(cls, folder: pathlib.Path, extra: str) -> LiveSite:
-        return horizons.EngineSite(folder, extra=extra, api_workers=1)
+        return EngineSite(folder, extra=extra, api_workers=1)

@@ -32,6 +32,7 @@ import unittest
 import requests
 
 from monasca_events_standalone.layout import Layout
+from tests.cache import CACHE
 from tests.integration import topic
 from tests.integration.daemons import children
 from tests.integration.daemons import wait_for
@@ -99,10 +100,8 @@ def fetched(requirement: str) -> pathlib.Path:
 
     :raises unittest.SkipTest: it cannot be had on this machine
     """
-    cache = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE")
-                         or "~/.cache/monasca-events").expanduser()
     # Each Python has its own: uwsgi is compiled against one.
-    target = cache / f"{requirement.replace('==', '-')}-python{_PYTHON}"
+    target = CACHE / f"{requirement.replace('==', '-')}-python{_PYTHON}"
     with wanted():
         sources.virtualenv(target, [requirement])
     return target

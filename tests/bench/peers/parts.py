@@ -20,12 +20,12 @@ from collections.abc import Iterator, Sequence
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import subprocess
 import sys
 
 from tests.bench.sample import Missing
+from tests.cache import CACHE
 
 _HERE = pathlib.Path(__file__).parent
 # At the end of the search path: it hides nothing there.
@@ -34,9 +34,6 @@ sys.path.append(str(_HERE.parents[2] / "tools"))
 import servers  # noqa: E402
 from servers import sources  # noqa: E402
 from servers import tasks  # noqa: E402
-
-CACHE = pathlib.Path(os.environ.get("MONASCA_EVENTS_CACHE",
-                                    "~/.cache/monasca-events")).expanduser()
 
 
 @contextlib.contextmanager
