@@ -20,6 +20,7 @@ of that rate.
 """
 
 import argparse
+from collections.abc import Sequence
 import contextlib
 import datetime
 import http.client
@@ -177,7 +178,7 @@ def wait(port: int, process: subprocess.Popen) -> None:
     raise SystemExit("the API did not start")
 
 
-def percentile(values: list[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 

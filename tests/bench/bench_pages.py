@@ -46,6 +46,7 @@ from monasca_events_common.store import Document
 from monasca_events_common.store import Store
 from monasca_events_dashboard import histogram
 from tests.bench import bench_store
+from tests.bench.bench_api import percentile
 from tests.bench.sample import Missing
 from tests.bench.sample import server
 from tests.functional import service
@@ -274,12 +275,8 @@ class Desk:
 def milliseconds(took: Mapping[str, Sequence[float]], share: float
                  ) -> dict[str, float]:
     """Return name → percentile of its seconds."""
-    return {name: round(_percentile(taken, share) * 1000, 1)
+    return {name: round(percentile(taken, share) * 1000, 1)
             for name, taken in took.items() if not name.startswith("bare ")}
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 def _lines(settings: Mapping[str, str]) -> str:

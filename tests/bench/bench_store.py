@@ -275,7 +275,7 @@ def main(arguments: Sequence[str]) -> int:
                            layout=options.layout, replicas=0)
             result["layout"] = options.layout
         result.update(fill(store, count, 1 if options.driver == "sqlite"
-                              else 2))
+                           else 2))
         result.update(queries(store, sample))
         store.close()
     print(json.dumps(result))
