@@ -39,8 +39,7 @@ OPERATIONS = "operations"
 KNOWN = ("Link", "Error")
 
 _ORDER = ("header", "path", "query", "body")
-_TYPES = {"number": "float", "null": "null"}
-_LANGUAGES = {"json": "json"}
+_TYPES = {"number": "float"}
 
 #: Field → how its limit is told.
 _LIMITS = {"minimum": "At least {}.", "exclusiveMinimum": "More than {}.",
@@ -197,8 +196,8 @@ class Reference:
         if policies := one.get("x-openstack-policies"):
             parts.append("Policies: " + ", ".join(
                 f"``{each}``" for each in policies) + ".\n")
-        plain, *others = *samples.of(name), None
-        shown = plain[1] if plain else []
+        variants = list(samples.of(name))
+        shown = variants[0][1] if variants else []
         if self._rows[name, "request"]:
             parts += [_title("Request"), self._table(name, "request")]
         parts += [_include(each) for each in shown
@@ -206,9 +205,9 @@ class Reference:
         parts += [_title("Response"), self._table(name, "response")]
         parts += [_include(each) for each in shown
                   if each.role != samples.REQUEST]
-        if others[:-1]:
+        if variants[1:]:
             parts.append(_title("More examples"))
-        for variant, several in others[:-1]:
+        for variant, several in variants[1:]:
             parts.append(f"*{variant.replace('_', ' ').capitalize()}*\n")
             for each in several:
                 if each.role != samples.REQUEST:
@@ -316,7 +315,7 @@ def _title(text: str) -> str:
 
 def _include(sample: samples.Sample) -> str:
     return (f".. literalinclude:: samples/{sample.file}\n"
-            f"   :language: {_LANGUAGES.get(sample.form, 'text')}\n")
+            f"   :language: {'json' if sample.form == 'json' else 'text'}\n")
 
 
 def _yaml(content: Mapping) -> str:
