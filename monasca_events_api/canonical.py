@@ -88,6 +88,7 @@ def complete(given: Mapping, project_id: str, arrival: Arrival) -> dict:
                        code="invalid_event_type", where="event_type")
     if len(event_type) > event.MAX_STRING:
         _check_text("event_type", event_type)
+    # In the order of _TEXTS; spelt out, as it takes half the time.
     texts = (get("publisher_id"), get("resource_type"), get("resource_id"),
              get("user_id"), get("domain_id"), get("request_id"),
              get("global_request_id"))
