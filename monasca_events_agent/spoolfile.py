@@ -35,6 +35,7 @@ from monasca_events_common import metrics
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Unavailable
 from monasca_events_common.sqlite_file import make_private
+from monasca_events_common.sqlite_file import use_wal
 
 LOG = logging.getLogger(__name__)
 
@@ -321,7 +322,7 @@ def _connection(path: pathlib.Path, synchronous: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None,
                                  check_same_thread=False, timeout=5.0)
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    connection.execute("PRAGMA journal_mode=WAL")
+    use_wal(connection)
     connection.execute(f"PRAGMA synchronous={synchronous}")
     # A drained spool gives its disk back at the next checkpoint.
     connection.execute(f"PRAGMA journal_size_limit={64 * 1024 ** 2}")

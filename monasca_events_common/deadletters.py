@@ -23,6 +23,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 
 from oslo_config import cfg
 import sqlalchemy as sa
@@ -31,6 +32,8 @@ from sqlalchemy import exc
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import NotFound
 from monasca_events_common.errors import Unavailable
+from monasca_events_common.sqlite_file import make_private
+from monasca_events_common.sqlite_file import use_wal
 
 GROUP = "dead_letters"
 
@@ -108,6 +111,10 @@ class DeadLetter:
             + self.raw).hexdigest()
 
 
+# SQLite, PostgreSQL and MySQL of a table, MySQL of an index.
+_EXISTS = ("already exists", "Duplicate key name")
+
+
 class DeadLetters:
     """The table of dead letters. Safe to use from several threads.
 
@@ -125,14 +132,16 @@ class DeadLetters:
             raise Misconfigured(f"[{GROUP}] connection: {error}") from None
         self._max = max_letters
         self._ready = False
-        if connection.startswith("sqlite"):
+        self._file: str | None = None
+        if self._engine.dialect.name == "sqlite":
+            self._file = self._engine.url.database
             sa.event.listen(self._engine, "connect", _tune_sqlite)
 
     @contextlib.contextmanager
     def _begin(self):
         try:
             if not self._ready:
-                _META.create_all(self._engine)
+                self._make()
                 self._ready = True
             with self._engine.begin() as connection:
                 yield connection
@@ -141,6 +150,26 @@ class DeadLetters:
                 f"the dead letters' database cannot answer: "
                 f"{type(error.orig).__name__}",
                 code="dead_letters_unavailable") from error
+
+    def _make(self) -> None:
+        """Make the file and the tables that are missing, beside others who
+        may be doing the same.
+
+        SQLAlchemy looks first and creates then; who is overtaken in between
+        is told that a table or an index exists, and has to look again: at
+        most once for each of them.
+        """
+        if self._file and os.path.isdir(os.path.dirname(self._file) or "."):
+            with contextlib.suppress(OSError):  # SQLite says it better.
+                make_private(self._file)
+        for _ in range(sum(1 + len(table.indexes)
+                           for table in _META.sorted_tables)):
+            try:
+                return _META.create_all(self._engine)
+            except exc.DBAPIError as error:
+                if not any(said in str(error.orig) for said in _EXISTS):
+                    raise
+        _META.create_all(self._engine)
 
     def put(self, letters: Sequence[DeadLetter], now: str) -> None:
         """Return once every letter is durable; a repeat counts an attempt.
@@ -254,7 +283,7 @@ class DeadLetters:
 
 
 def _tune_sqlite(connection, _record) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
+    use_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=5000")
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Making a SQLite file that only its owner can read.
+"""Making a SQLite file that only its owner can read, and that many can use.
 
 SQLite's locks are POSIX locks, and closing any descriptor of a file drops all
 locks that the process holds on it ("How To Corrupt An SQLite Database File",
@@ -23,7 +23,9 @@ there is none yet, one thread at a time.
 import errno
 import os
 import pathlib
+import sqlite3
 import threading
+import time
 
 _LOCK = threading.Lock()
 
@@ -46,6 +48,28 @@ def make_private(path: str | os.PathLike) -> None:
             _check(file)
             return
         os.close(descriptor)
+
+
+def use_wal(connection: sqlite3.Connection, timeout: float = 5.0) -> None:
+    """Let the file's readers go on while one writes (write-ahead log).
+
+    SQLite does not call its busy handler for this change, so that of several
+    processes that make the file together all but one would fail; they wait
+    here instead.
+
+    :param timeout: seconds to wait for another process's lock
+    :raises sqlite3.OperationalError: it was not to be had for so long
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorname != "SQLITE_BUSY"
+                    or time.monotonic() > deadline):
+                raise
+            time.sleep(0.01)
 
 
 def _check(file: pathlib.Path) -> None:

@@ -24,7 +24,6 @@ needs no index.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 import sqlite3
 import struct
-import time
 
 import orjson
 
@@ -32,6 +31,7 @@ from monasca_events_common.bus import Record
 from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.sqlite_file import make_private
+from monasca_events_common.sqlite_file import use_wal
 
 #: Form of the file; a greater one was written by a newer release.
 VERSION = 1
@@ -82,7 +82,7 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None,
                          check_same_thread=False)
     try:
-        _use_wal(db, timeout)
+        use_wal(db, timeout)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA wal_autocheckpoint = 4000")
         db.execute(f"PRAGMA journal_size_limit = {64 << 20}")
@@ -91,20 +91,6 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def _use_wal(db: sqlite3.Connection, timeout: float) -> None:
-    # SQLite does not call its busy handler for this change, so that of
-    # several processes that make the file together all but one would fail.
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def _make_tables(db: sqlite3.Connection, path: str) -> None:

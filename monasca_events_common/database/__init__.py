@@ -125,7 +125,7 @@ class Database:
             # pysqlite would begin late and deferred, and two of those
             # deadlock; we begin ourselves, see below.
             connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode = WAL")
+            sqlite_file.use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
 
         @sa.event.listens_for(self.engine, "begin")

@@ -28,6 +28,7 @@ import sqlite3
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import StoreUnavailable
 from monasca_events_common.sqlite_file import make_private
+from monasca_events_common.sqlite_file import use_wal
 from monasca_events_common.store import periods
 
 #: Rows that can share one microsecond before they spill into the next.
@@ -144,7 +145,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     except sqlite3.OperationalError:
         raise Misconfigured("this Python's SQLite has no FTS5, which the "
                             "SQLite store needs") from None
-    connection.execute("PRAGMA journal_mode=WAL")
+    use_wal(connection)
     connection.execute("PRAGMA journal_size_limit=67108864")
     connection.execute("BEGIN IMMEDIATE")
     try:

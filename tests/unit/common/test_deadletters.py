@@ -13,8 +13,12 @@
 """Dead letters keep everything a person needs (R2)."""
 
 import dataclasses
+import pathlib
+import stat
 import tempfile
+import threading
 import unittest
+from concurrent import futures
 
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
@@ -34,7 +38,8 @@ class TestDeadLetters(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.url = f"sqlite:///{folder.name}/dead.db"
+        self.path = pathlib.Path(folder.name, "dead.db")
+        self.url = f"sqlite:///{self.path}"
         self.letters = DeadLetters(self.url)
         self.addCleanup(self.letters.close)
 
@@ -99,3 +104,21 @@ class TestDeadLetters(unittest.TestCase):
         self.addCleanup(letters.close)
         with self.assertRaises(Unavailable):
             letters.put([LETTER], NOW)
+
+    def test_only_the_owner_reads_a_file_of_letters(self):
+        self.letters.put([LETTER], NOW)
+        for path in self.path.parent.iterdir():
+            self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode), path)
+
+    def test_several_that_start_at_once_create_the_tables_together(self):
+        for attempt in range(20):
+            several = [DeadLetters(f"{self.url}.{attempt}") for _ in range(6)]
+            ready = threading.Barrier(len(several))
+
+            def use(letters, ready=ready):
+                ready.wait()
+                letters.list()
+                letters.close()
+
+            with futures.ThreadPoolExecutor(len(several)) as pool:
+                list(pool.map(use, several))
