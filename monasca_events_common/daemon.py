@@ -155,5 +155,9 @@ def run(conf: config.Configuration,
     for place, other in enumerate(beside):
         # Their metrics come behind those of the workers.
         manager.add(_Worker, args=(conf, other, workers + place))
+    # A collector that does not touch what the workers have from here leaves
+    # them its memory in common.
+    gc.collect()
+    gc.freeze()
     manager.run()
     return 0

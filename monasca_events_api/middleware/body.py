@@ -52,7 +52,12 @@ class Body:
         environ["wsgi.input"] = io.BytesIO()
         environ["CONTENT_LENGTH"] = "0"
         environ[CONTENT_TYPE] = environ.pop("CONTENT_TYPE", "")
-        return self._app(environ, start_response)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            # A request is part of cycles, and would keep its body until the
+            # collector comes by.
+            environ[BODY] = b""
 
 
 def _read(environ: dict, limit: int) -> bytes:

@@ -23,10 +23,6 @@ import contextlib
 import logging
 import threading
 
-from alembic import command as alembic
-from alembic import config as alembic_config
-from alembic.runtime import migration
-from alembic import script
 from oslo_config import cfg
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -58,6 +54,12 @@ OPTS = [
     cfg.IntOpt("max_pool_size", default=10, min=1,
                help="Connections that one process keeps at most."),
 ]
+
+#: The version of this release's tables: the last step in migrations/versions.
+NEWEST = "0002"
+
+# Alembic's own table: it names the version in its only row.
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 #: Seconds that a writer of an SQLite file waits for another one.
 _BUSY = 5.0
@@ -232,8 +234,9 @@ class Database:
     def version(self) -> str | None:
         """Return which migration the tables are at; None where none are."""
         with _translated(), self.engine.connect() as connection:
-            return migration.MigrationContext.configure(
-                connection).get_current_revision()
+            if not sa.inspect(connection).has_table(_VERSION.name):
+                return None
+            return connection.scalar(sa.select(_VERSION.c.version_num))
 
     def upgrade(self) -> None:
         """Bring the tables up to date; may be called twice and at once.
@@ -241,15 +244,14 @@ class Database:
         :raises Unavailable: the database cannot answer
         :raises Misconfigured: its tables are of a newer release
         """
-        if self.version() == newest():
+        if self.version() == NEWEST:
             return
+        from monasca_events_common.database import upgrading
         self._check_known()
         with _translated():
             with self.engine.connect().execution_options(
                     writes=True) as connection, connection.begin():
-                settings = _settings()
-                settings.attributes["connection"] = connection
-                alembic.upgrade(settings, "head")
+                upgrading.upgrade(connection)
 
     def check(self) -> None:
         """Return when the tables are those of this release.
@@ -257,21 +259,19 @@ class Database:
         :raises Misconfigured: they are not; the message says what to do
         """
         found = self.version()
-        if found != newest():
+        if found != NEWEST:
             self._check_known()
             raise Misconfigured(
                 f"the database is at version {found or 'none'}, this release "
-                f"needs {newest()}; run monasca-events-db upgrade")
+                f"needs {NEWEST}; run monasca-events-db upgrade")
 
     def _check_known(self) -> None:
+        from monasca_events_common.database import upgrading
         found = self.version()
-        known = {one.revision for one in
-                 script.ScriptDirectory.from_config(_settings())
-                 .walk_revisions()}
-        if found is not None and found not in known:
+        if found is not None and found not in upgrading.known():
             raise Misconfigured(
                 f"the database is at version {found}, which this release "
-                f"does not know; it knows up to {newest()}: the tables were "
+                f"does not know; it knows up to {NEWEST}: the tables were "
                 "made by a newer release")
 
 
@@ -293,20 +293,6 @@ def _translated() -> Iterator[None]:
 def _first_line(error: BaseException) -> str:
     # Drivers put the statement and its values on the lines after it.
     return str(error).splitlines()[0][:200] if str(error) else "no reason"
-
-
-def _settings() -> alembic_config.Config:
-    settings = alembic_config.Config()
-    settings.set_main_option(
-        "script_location", "monasca_events_common.database:migrations")
-    settings.set_main_option("path_separator", "os")
-    return settings
-
-
-def newest() -> str:
-    """Return the version of this release's tables."""
-    return script.ScriptDirectory.from_config(
-        _settings()).get_current_head()
 
 
 def get_database(conf: cfg.ConfigOpts, *, patient: bool = False,

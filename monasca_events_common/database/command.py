@@ -65,7 +65,7 @@ def _upgrade(found: database.Database) -> int:
 
 def _version(found: database.Database) -> int:
     print(f"{found.version() or 'no tables'}; this release has "
-          f"{database.newest()}")
+          f"{database.NEWEST}")
     return 0
 
 

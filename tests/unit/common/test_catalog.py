@@ -164,7 +164,7 @@ class TestCommand(FolderCase):
         self.assertEqual(0, self.run_it("check"))
         found = Database(f"sqlite:///{self.folder}/x.db")
         self.addCleanup(found.close)
-        self.assertEqual(databases.newest(), found.version())
+        self.assertEqual(databases.NEWEST, found.version())
 
 
 class TestSecrets(FolderCase):

@@ -13,10 +13,13 @@
 
 """The migrations lead to the tables of this release, on each database."""
 
+import contextlib
 import importlib
 import io
 import pkgutil
 import re
+import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -26,8 +29,10 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
+from monasca_events_common import database
 from monasca_events_common.database import Database
 from monasca_events_common.database import tables
+from monasca_events_common.database import upgrading
 from monasca_events_common.database.migrations import versions
 
 #: How a database's URL may begin.
@@ -49,6 +54,27 @@ def words(statements: str) -> list[str]:
 
 
 class TestMigrations(unittest.TestCase):
+
+    def test_the_last_step_is_the_version_of_the_release(self):
+        self.assertEqual(database.NEWEST, upgrading.known()[0])
+        self.assertEqual(database.NEWEST, steps()[-1].revision)
+
+    def test_alembic_is_not_loaded_where_there_is_nothing_to_do(self):
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/it.db"
+            with contextlib.closing(Database(url)) as made:
+                made.upgrade()
+            done = subprocess.run(
+                [sys.executable, "-c", f"""
+import sys
+from monasca_events_common import database
+from monasca_events_common.database import Database
+it = Database({url!r})
+it.upgrade()
+it.check()
+print("alembic" in sys.modules)
+"""], capture_output=True, encoding="utf-8", check=True)
+        self.assertEqual("False\n", done.stdout)
 
     def test_a_step_says_in_full_what_it_makes(self):
         """What it made once it makes for ever, whatever tables.py says."""
