@@ -56,6 +56,11 @@ _TOGETHER = 100
 #: Seconds between two writes: what comes meanwhile goes together.
 _PACE = 0.1
 
+#: Writes a second of all streams together. Waking a thread costs more than
+#: the few events that it then writes, and ingest would pay for it; so each of
+#: many streams writes less often: of 200, once a second.
+_WRITES = 200
+
 
 class _Endless(webob.Response):
     """An answer whose body nobody looks at before it is sent.
@@ -168,7 +173,7 @@ class Messages:
         while parts := list(itertools.islice(before, _TOGETHER)):
             yield b"".join(parts)
         self._before = ()
-        room, at = float(self._conf.stream_events), time.monotonic()
+        room, at = self._share()[1], time.monotonic()
         while (left := ends - time.monotonic()) > 0:
             told = self._watch.told
             taken = self._stream.take(min(left, self._conf.heartbeat),
@@ -177,8 +182,8 @@ class Messages:
                 return
             found, missed = taken
             now = time.monotonic()
-            room = min(room + (now - at) * self._conf.stream_rate,
-                       self._conf.stream_events) - len(found)
+            rate, most = self._share()
+            room = min(room + (now - at) * rate, most) - len(found)
             at = now
             if not found:
                 # Nothing was wanted of what came: nobody need look again.
@@ -186,7 +191,14 @@ class Messages:
             parts = [_gap("too_slow", missed)] if missed else []
             parts += self._new(found)
             yield b"".join(parts) or self._beat()
-            self._stream.rest(_PACE)
+            self._stream.rest(max(_PACE, self._streams.count / _WRITES))
+
+    def _share(self) -> tuple[float, float]:
+        """Return how many events a second the stream may give, and at once.
+        """
+        rate = min(self._conf.stream_rate,
+                   self._conf.streams_rate / max(1, self._streams.count))
+        return rate, self._conf.stream_events * rate / self._conf.stream_rate
 
     def _new(self, found: Iterable[Fresh]) -> Iterator[bytes]:
         """Yield the messages of what was not given yet."""
@@ -200,6 +212,8 @@ class Messages:
                     and place != (partition, offset):
                 continue
             place = partition, offset
+            if one.event is None:
+                continue
             if is_one:
                 self._positions = {partition: offset}
                 yield one.message

@@ -49,6 +49,11 @@ OPTS = [
                       "stream_events at once. What comes faster waits, and "
                       "is left out as above, so that streams cost those who "
                       "post little."),
+    cfg.FloatOpt("streams_rate", default=2000.0, min=10.0, mutable=True,
+                 help="Events a second that all streams of one worker process "
+                      "give together at most, each an equal share. 200 "
+                      "streams then cost those who post less than a tenth of "
+                      "their rate, whatever they want."),
     cfg.FloatOpt("stream_lifetime", default=600.0, min=1.0, mutable=True,
                  help="Seconds after which a stream ends. Its client asks "
                       "again, and its token and its roles are looked at "

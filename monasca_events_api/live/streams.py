@@ -19,8 +19,10 @@ pay. A queue that is full loses its oldest events and counts them, so that a
 slow client costs nobody else anything.
 """
 
+import bisect
 import collections
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+import itertools
 import threading
 
 from monasca_events_api.live import decode
@@ -72,8 +74,26 @@ def make_message(positions: Mapping[int, int], value: bytes) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (message_id(positions).encode(), value)
 
 
+class Batch:
+    """Events that came together, for all streams that want them.
+
+    :ivar before: how many bytes the first so many of them are
+    """
+
+    __slots__ = ("fresh", "before")
+
+    def __init__(self, fresh: Sequence[Fresh]) -> None:
+        self.fresh = fresh
+        self.before = list(itertools.accumulate(
+            (len(one.seen.value) for one in fresh), initial=0))
+
+
 class Stream:
-    """What waits for one client."""
+    """What waits for one client.
+
+    Whole batches wait, and whole ones are left out: many streams cost little
+    even where they want much more than they can give.
+    """
 
     def __init__(self, project_id, selection: Selection, conf) -> None:
         """:param project_id: or ``ALL``"""
@@ -82,27 +102,46 @@ class Stream:
         # A stream lives for minutes: the next one sees a change.
         self._most = conf.stream_events
         self._changed = threading.Condition()
-        self._waiting: collections.deque[Fresh] = collections.deque()
+        # A batch, and where in it that begins which still waits.
+        self._waiting: collections.deque[tuple[Batch, int]] = \
+            collections.deque()
+        self._count = 0
         self._bytes = 0
         self._missed = 0
         self._ended = threading.Event()
 
-    def offer(self, fresh: Sequence[Fresh], size: int) -> None:
-        """Let events wait; never wait oneself.
-
-        :param size: their bytes together
-        """
-        missed = 0
+    def offer(self, batch: Batch) -> None:
+        """Let events wait; never wait oneself."""
         with self._changed:
-            self._waiting.extend(fresh)
-            self._bytes += size
-            while len(self._waiting) > self._most or self._bytes > _BYTES:
-                self._bytes -= len(self._waiting.popleft().seen.value)
-                missed += 1
+            if not self._waiting:
+                self._changed.notify()
+            self._waiting.append((batch, 0))
+            self._count += len(batch.fresh)
+            self._bytes += batch.before[-1]
+            missed = 0
+            while self._count > self._most or self._bytes > _BYTES:
+                missed += self._leave_out()
             self._missed += missed
-            self._changed.notify()
         if missed:
             metrics.LIMITED.labels("stream").inc(missed)
+
+    def _leave_out(self) -> int:
+        """Forget those of the oldest batch that are too many or too large;
+        return how many."""
+        batch, start = self._waiting[0]
+        stop = max(start + self._count - self._most, bisect.bisect_left(
+            batch.before, batch.before[start] + self._bytes - _BYTES))
+        return len(self._pop(stop - start))
+
+    def _pop(self, limit: int) -> Sequence[Fresh]:
+        """Take so many at most from the oldest batch."""
+        batch, start = self._waiting.popleft()
+        stop = min(start + limit, len(batch.fresh))
+        if stop < len(batch.fresh):
+            self._waiting.appendleft((batch, stop))
+        self._count -= stop - start
+        self._bytes -= batch.before[stop] - batch.before[start]
+        return batch.fresh[start:stop]
 
     def take(self, timeout: float, limit: int = 2 ** 31
              ) -> tuple[list[Fresh], int] | None:
@@ -117,13 +156,9 @@ class Stream:
             if self._ended.is_set():
                 return None
             missed, self._missed = self._missed, 0
-            if limit >= len(self._waiting):
-                found = list(self._waiting)
-                self._waiting.clear()
-                self._bytes = 0
-            else:
-                found = [self._waiting.popleft() for _ in range(limit)]
-                self._bytes -= sum(len(one.seen.value) for one in found)
+            found: list[Fresh] = []
+            while self._waiting and len(found) < limit:
+                found += self._pop(limit - len(found))
             return found, missed
 
     def end(self) -> None:
@@ -142,9 +177,11 @@ class _Wanting:
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
-        # What several streams want alike, and where it has no anchor.
+        # What several streams want alike; where it has no anchor, and where
+        # it is everything.
         self._alike: dict[object, list[Stream]] = {}
         self._unanchored: dict[object, Selection] = {}
+        self._everything: dict[object, Selection] = {}
         # Field → value → what is wanted of it.
         self._anchored: dict[str, dict[str, dict[object, Selection]]] = {}
 
@@ -171,6 +208,8 @@ class _Wanting:
             self._tidy(selection)
 
     def _places(self, selection: Selection) -> list[dict]:
+        if selection.is_everything:
+            return [self._everything]
         if selection.anchor is None:
             return [self._unanchored]
         name, values = selection.anchor
@@ -187,9 +226,13 @@ class _Wanting:
             if not table:
                 del self._anchored[name]
 
-    def sort(self, fresh: Iterable[Fresh]
-             ) -> Iterator[tuple[list[Stream], list[Fresh]]]:
+    def sort(self, fresh: Sequence[Fresh]
+             ) -> Iterator[tuple[list[Stream], Batch]]:
         """Yield streams and what they want of some events."""
+        for key in self._everything:
+            yield list(self._alike[key]), Batch(fresh)
+        if not (self._unanchored or self._anchored):
+            return
         found: dict[object, list[Fresh]] = {}
         tables = [(name, f'"{name}":'.encode(), table)
                   for name, table in self._anchored.items()]
@@ -204,7 +247,7 @@ class _Wanting:
                 if one.event is not None and selection.wants(one.event):
                     found.setdefault(key, []).append(one)
         for key, wanted in found.items():
-            yield list(self._alike[key]), wanted
+            yield list(self._alike[key]), Batch(wanted)
 
 
 class Streams:
@@ -266,10 +309,9 @@ class Streams:
             found = [pair for project_id, fresh in by_project.items()
                      if project_id in self._projects
                      for pair in self._projects[project_id].sort(fresh)]
-        for streams, wanted in found:
-            size = sum(len(one.seen.value) for one in wanted)
+        for streams, batch in found:
             for stream in streams:
-                stream.offer(wanted, size)
+                stream.offer(batch)
 
     def end(self) -> None:
         """End every stream that is open."""

@@ -104,6 +104,7 @@ class SqliteBus(Bus):
         self._now = now
         self._changed = threading.Condition()
         self._subscriptions: set[SqliteSubscription] = set()
+        self._tails: set[SqliteTail] = set()
         self._writer = Writer(conf.path, lambda: self.conf.publish_timeout,
                               self._count_commit)
 
@@ -121,13 +122,15 @@ class SqliteBus(Bus):
                          sqlite_log.encode_headers(record.headers),
                          record.value))
 
-        def append(db: sqlite3.Connection) -> None:
+        def append(db: sqlite3.Connection) -> list[tuple[int, int]]:
             self._make_room(db, total)
-            sqlite_log.append(db, self.make_topic(db, topic), self._now(),
-                              rows)
+            return sqlite_log.append(db, self.make_topic(db, topic),
+                                     self._now(), rows)
 
         if rows:
-            self._writer.write(append)
+            places = self._writer.write(append)
+            for tail in list(self._tails):
+                tail.hand(topic, places, records)
 
     def _make_room(self, db: sqlite3.Connection, size: int) -> None:
         if sqlite_log.used_bytes(db) + size <= self.conf.max_bytes:
@@ -149,7 +152,9 @@ class SqliteBus(Bus):
         return subscription
 
     def tail(self, topic: str, backlog: int) -> SqliteTail:
-        return SqliteTail(self, topic, backlog)
+        tail = SqliteTail(self, topic, backlog)
+        self._tails.add(tail)
+        return tail
 
     def groups(self, topic: str, names: Sequence[str]) -> list[Group]:
         try:
@@ -235,9 +240,10 @@ class SqliteBus(Bus):
 
         return self._writer.write(change_and_trim)
 
-    def left(self, subscription: SqliteSubscription) -> None:
-        """Take note that a subscription has closed."""
-        self._subscriptions.discard(subscription)
+    def left(self, reader: SqliteSubscription | SqliteTail) -> None:
+        """Take note that a subscription or a tail has closed."""
+        self._subscriptions.discard(reader)
+        self._tails.discard(reader)
 
     def wait_for_commit(self, seen: int, timeout: float) -> bool:
         """Return whether this process committed more than ``seen``."""

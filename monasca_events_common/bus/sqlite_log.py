@@ -211,24 +211,28 @@ def ends(db: sqlite3.Connection,
 
 
 def append(db: sqlite3.Connection, topic: int, now: float,
-           rows: Iterable[tuple[int, bytes, bytes, bytes]]) -> None:
-    """Write rows (hash of the key, key, headers, value) at the log's end."""
+           rows: Iterable[tuple[int, bytes, bytes, bytes]]
+           ) -> list[tuple[int, int]]:
+    """Write rows (hash of the key, key, headers, value) at the log's end;
+    return the partition and the offset of each."""
     following = {partition: end for partition, (_, end)
                  in ends(db, topic).items()}
     count = len(following)
     changed = set()
-    addressed = []
+    addressed, places = [], []
     for hashed, key, headers, value in rows:
         partition = hashed % count
         place = following[partition]
         following[partition] = place + 1
         changed.add(partition)
+        places.append((partition, place))
         addressed.append((first_id(topic, partition) + place, now, key,
                           headers, value))
     db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", addressed)
     db.executemany(
         "UPDATE partitions SET next = ? WHERE topic = ? AND partition = ?",
         [(following[partition], topic, partition) for partition in changed])
+    return places
 
 
 def used_bytes(db: sqlite3.Connection) -> int:

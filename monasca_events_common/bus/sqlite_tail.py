@@ -14,20 +14,29 @@
 """A watcher of the SQLite log that belongs to no group.
 
 A group would keep every record until it came back; a watcher that dies must
-leave nothing behind.
+leave nothing behind. What its own process publishes is handed to it, so that
+it need not read that again: where one worker takes all events in, it reads
+nothing.
 """
 
+import collections
 from collections.abc import Mapping, Sequence
 import sqlite3
+import threading
 import time
 
 from monasca_events_common.bus import Delivery
+from monasca_events_common.bus import Record
 from monasca_events_common.bus import sqlite_log
 from monasca_events_common.bus import Tail
 from monasca_events_common.errors import BusUnavailable
 
 #: Seconds after which it is looked whether another process has published.
 LOOK_EVERY = 0.05
+
+#: Bytes of values handed over that may wait, beside headers of about as many;
+#: beyond, they are read from the log.
+_HANDED = 4 << 20
 
 
 class SqliteTail(Tail):
@@ -42,6 +51,11 @@ class SqliteTail(Tail):
         self._db: sqlite3.Connection | None = None
         self._next: dict[int, int] = {}
         self._closed = False
+        self._lock = threading.Lock()
+        # Partition → offset → what was published there.
+        self._handed: dict[int, dict[int, Record]] = \
+            collections.defaultdict(dict)
+        self._handed_bytes = 0
         self.spans: Mapping[int, tuple[int, int]] = {}
         self.gaps = 0
 
@@ -63,6 +77,26 @@ class SqliteTail(Tail):
             if found or left <= 0:
                 return found
             self._bus.wait_for_commit(seen, min(left, LOOK_EVERY))
+
+    def hand(self, topic: str, places: Sequence[tuple[int, int]],
+             records: Sequence[Record]) -> None:
+        """Take over records that are in the log now.
+
+        :param places: the partition and the offset of each
+        """
+        if topic != self._topic_name:
+            return
+        with self._lock:
+            for (partition, place), record in zip(places, records,
+                                                  strict=True):
+                self._handed[partition][place] = record
+                self._handed_bytes += len(record.value)
+            if self._handed_bytes > _HANDED:
+                self._drop()
+
+    def _drop(self) -> None:
+        self._handed.clear()
+        self._handed_bytes = 0
 
     def _connect(self) -> None:
         self._db = self._bus.connect()
@@ -90,6 +124,7 @@ class SqliteTail(Tail):
             if not oldest <= start <= end:
                 self.gaps += 1
                 start = oldest
+            start = self._take(partition, start, end, limit, found)
             for row_id, key, headers, value in sqlite_log.read(
                     self._db, self._topic, partition, start,
                     limit - len(found)) if start < end else ():
@@ -100,6 +135,27 @@ class SqliteTail(Tail):
         self._next = following
         return found
 
+    def _take(self, partition: int, start: int, end: int, limit: int,
+              found: list[Delivery]) -> int:
+        """Append what was handed over and comes next; return the offset
+        behind it."""
+        with self._lock:
+            handed = self._handed[partition]
+            while start < end and len(found) < limit and start in handed:
+                record = handed.pop(start)
+                self._handed_bytes -= len(record.value)
+                found.append(Delivery(record.key, record.value,
+                                      record.headers, partition, start))
+                start += 1
+            # Read from the log before it was handed over.
+            for place in [one for one in handed if one < start]:
+                self._handed_bytes -= len(handed.pop(place).value)
+        return start
+
     def close(self) -> None:
         self._closed = True
+        self._bus.left(self)
+        with self._lock:
+            self._drop()
         self._disconnect()
+

@@ -246,17 +246,28 @@ class StreamTest(unittest.TestCase):
         self.conf.set_override("stream_events", 20, group="live")
         self.conf.set_override("stream_rate", 10.0, group="live")
         with self.stream() as reader:
-            for _ in range(10):
-                self.post(*(["filler"] * 20))
+            self.check_rate(reader)
+
+    def test_several_share_what_all_may_give(self):
+        """S17: what many want together costs those who post no more."""
+        self.conf.set_override("stream_events", 20, group="live")
+        self.conf.set_override("stream_rate", 100.0, group="live")
+        self.conf.set_override("streams_rate", 20.0, group="live")
+        with self.stream() as one, self.stream() as other:
+            self.check_rate(one, other)
+
+    def check_rate(self, *readers: Reader) -> None:
+        """About ten a second are given, and the others counted."""
+        for _ in range(10):
+            self.post(*(["filler"] * 20))
+        for reader in readers:
             seen = missed = 0
-            while True:
+            while seen + missed < 180:
                 one, = reader.events(1)
                 missed += one.get("gap", {}).get("missed", 0)
                 seen += "gap" not in one
-                if seen + missed >= 180:
-                    break
-        self.assertGreater(missed, 100)
-        self.assertLess(seen, 60)
+            self.assertGreater(missed, 100)
+            self.assertLess(seen, 60)
 
     def test_signs_of_life_come_while_nothing_happens(self):
         with self.stream() as reader:
@@ -269,6 +280,8 @@ class StreamTest(unittest.TestCase):
             while reader.message() is not None:
                 pass
         self.await_streams(0)
+        # On the same connection.
+        self.post("after")
 
     def await_streams(self, count: int) -> None:
         for _ in range(500):

@@ -12,6 +12,7 @@
 
 """The embedded bus: the contract, and what only a file can do."""
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -444,3 +445,69 @@ class TestProcesses(FileCase):
         self.check_integrity()
         self.assertEqual(
             [(480,)], self.query("SELECT SUM(next) FROM partitions"))
+
+
+class TestHandedOver(FileCase):
+    """A tail gives what its own process published without reading it, and is
+    no different for it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bus = self.open(partitions=1)
+        self.tail = self.bus.tail("t", 0)
+        self.addCleanup(self.tail.close)
+        self.tail.poll(10, 0)
+        self.other = self.open(partitions=1)
+        self.numbers = itertools.count()
+
+    def publish(self, bus: SqliteBus, count: int, size: int = 10) -> None:
+        bus.publish("t", [
+            Record(b"key", b"%d " % next(self.numbers) + b"." * size,
+                   {"schema": b"1"}) for _ in range(count)])
+
+    def check(self, count: int) -> None:
+        """All that was published comes, in its order, as it is in the log."""
+        found: list = []
+        while more := self.tail.poll(3, 0):
+            found += more
+        self.assertEqual(list(range(count)), [one.offset for one in found])
+        again = self.other.tail("t", 1000)
+        self.addCleanup(again.close)
+        self.assertEqual(
+            [(one.key, dict(one.headers), one.value) for one in found],
+            [(one.key, dict(one.headers), one.value)
+             for one in again.poll(1000, 1)])
+
+    def test_what_others_publish_comes_in_between(self):
+        for _ in range(10):
+            self.publish(self.bus, 2)
+            self.publish(self.other, 1)
+        self.check(30)
+
+    def test_what_is_too_much_to_keep_is_read(self):
+        for _ in range(30):
+            self.publish(self.bus, 1, 700_000)
+        self.check(30)
+
+    def test_what_was_read_first_does_not_come_again(self):
+        places = []
+        hand, self.tail.hand = self.tail.hand, (
+            lambda *handed: places.append(handed))
+        self.publish(self.bus, 3)
+        found = self.tail.poll(2, 0)
+        for one in places:
+            hand(*one)
+        self.tail.hand = hand
+        self.publish(self.bus, 2)
+        found += self.tail.poll(10, 0)
+        self.assertEqual(list(range(5)), [one.offset for one in found])
+
+    def test_a_closed_tail_is_handed_nothing(self):
+        self.tail.close()
+        self.publish(self.bus, 1)
+        self.assertFalse(self.tail._handed)
+
+    def test_another_topics_records_do_not_come(self):
+        self.bus.publish("u", [Record(b"key", b"x", {})])
+        self.publish(self.bus, 1)
+        self.check(1)
