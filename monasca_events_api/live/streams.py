@@ -110,8 +110,9 @@ class Stream:
         self._missed = 0
         self._ended = threading.Event()
 
-    def offer(self, batch: Batch) -> None:
-        """Let events wait; never wait oneself."""
+    def offer(self, batch: Batch) -> int:
+        """Let events wait; never wait oneself. Return how many of those that
+        waited are left out for them."""
         with self._changed:
             if not self._waiting:
                 self._changed.notify()
@@ -122,8 +123,7 @@ class Stream:
             while self._count > self._most or self._bytes > _BYTES:
                 missed += self._leave_out()
             self._missed += missed
-        if missed:
-            metrics.LIMITED.labels("stream").inc(missed)
+        return missed
 
     def _leave_out(self) -> int:
         """Forget those of the oldest batch that are too many or too large;
@@ -309,9 +309,10 @@ class Streams:
             found = [pair for project_id, fresh in by_project.items()
                      if project_id in self._projects
                      for pair in self._projects[project_id].sort(fresh)]
-        for streams, batch in found:
-            for stream in streams:
-                stream.offer(batch)
+        missed = sum(stream.offer(batch) for streams, batch in found
+                     for stream in streams)
+        if missed:
+            metrics.LIMITED.labels("stream").inc(missed)
 
     def end(self) -> None:
         """End every stream that is open."""
