@@ -99,6 +99,8 @@ class _Channel(channel.HTTPChannel):
             super().service()
         finally:
             self._move(others)
+            # Its next request may have come while nobody looked.
+            self.server.pull_trigger()
 
     def _move(self, sockets: dict) -> None:
         """Have another turn of the loop look after the connection."""
