@@ -17,11 +17,13 @@ killed, and a way in for generated notifications.
 """
 
 import abc
+import atexit
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import datetime
 import json
 import pathlib
+import random
 import socket
 import subprocess
 import uuid
@@ -43,10 +45,40 @@ from tests.integration.daemons import program
 from tests.integration.daemons import wait_for
 
 
+#: Where ports of the tests are: below those that the system gives to outgoing
+#: connections, which would take one of a row in passing, and below those of
+#: tools/servers.
+PORTS = range(10000, 20000)
+
+#: Ports in a row, of which a site takes some.
+ROW = 24
+
+
 def free_port() -> int:
+    """Return the first of a row of ports that nobody uses and that no other
+    process of tests is given."""
+    for first in random.SystemRandom().sample(PORTS[::ROW],
+                                              len(PORTS) // ROW):
+        mine = socket.socket(socket.AF_UNIX)
+        try:
+            mine.bind(f"\0monasca-events-test-ports-{first}")
+        except OSError:
+            mine.close()
+            continue
+        # What other processes see of the row, until this one ends.
+        atexit.register(mine.close)
+        if all(map(_is_free, range(first, first + ROW))):
+            return first
+    raise AssertionError(f"all ports of {PORTS} are in use")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Unavailable(AssertionError):
