@@ -132,9 +132,7 @@ class DeadLetters:
             raise Misconfigured(f"[{GROUP}] connection: {error}") from None
         self._max = max_letters
         self._ready = False
-        self._file: str | None = None
         if self._engine.dialect.name == "sqlite":
-            self._file = self._engine.url.database
             sa.event.listen(self._engine, "connect", _tune_sqlite)
 
     @contextlib.contextmanager
@@ -159,9 +157,11 @@ class DeadLetters:
         is told that a table or an index exists, and has to look again: at
         most once for each of them.
         """
-        if self._file and os.path.isdir(os.path.dirname(self._file) or "."):
+        file = self._engine.url.database
+        if self._engine.dialect.name == "sqlite" and file \
+                and os.path.isdir(os.path.dirname(file) or "."):
             with contextlib.suppress(OSError):  # SQLite says it better.
-                make_private(self._file)
+                make_private(file)
         for _ in range(sum(1 + len(table.indexes)
                            for table in _META.sorted_tables)):
             try:

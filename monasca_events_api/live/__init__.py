@@ -51,9 +51,9 @@ OPTS = [
                       "post little."),
     cfg.FloatOpt("streams_rate", default=2000.0, min=10.0, mutable=True,
                  help="Events a second that all streams of one worker process "
-                      "give together at most, each an equal share. 200 "
-                      "streams then cost those who post less than a tenth of "
-                      "their rate, whatever they want."),
+                      "give together at most, each an equal share. What "
+                      "streams cost those who post is bounded so, however "
+                      "many there are and whatever they want."),
     cfg.FloatOpt("stream_lifetime", default=600.0, min=1.0, mutable=True,
                  help="Seconds after which a stream ends. Its client asks "
                       "again, and its token and its roles are looked at "

@@ -50,8 +50,7 @@ class Selection:
         self.key = (tuple(query.terms), tuple(query.words), query.since,
                     query.until, pattern)
         #: Whether every event is wanted, whatever is in it.
-        self.is_everything = not found and self.key == (
-            (), (), None, None, None)
+        self.is_everything = self.key == ((), (), None, None, None)
         self._conditions = list(map(_compile, found))
         self._words = frozenset(query.words)
         self._since, self._until = query.since, query.until

@@ -158,4 +158,3 @@ class SqliteTail(Tail):
         with self._lock:
             self._drop()
         self._disconnect()
-

@@ -244,10 +244,11 @@ class Database:
         :raises Unavailable: the database cannot answer
         :raises Misconfigured: its tables are of a newer release
         """
-        if self.version() == NEWEST:
+        found = self.version()
+        if found == NEWEST:
             return
         from monasca_events_common.database import upgrading
-        self._check_known()
+        self._check_known(found)
         with _translated():
             with self.engine.connect().execution_options(
                     writes=True) as connection, connection.begin():
@@ -260,14 +261,13 @@ class Database:
         """
         found = self.version()
         if found != NEWEST:
-            self._check_known()
+            self._check_known(found)
             raise Misconfigured(
                 f"the database is at version {found or 'none'}, this release "
                 f"needs {NEWEST}; run monasca-events-db upgrade")
 
-    def _check_known(self) -> None:
+    def _check_known(self, found: str | None) -> None:
         from monasca_events_common.database import upgrading
-        found = self.version()
         if found is not None and found not in upgrading.known():
             raise Misconfigured(
                 f"the database is at version {found}, which this release "

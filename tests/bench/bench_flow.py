@@ -123,6 +123,7 @@ allowed_networks = 127.0.0.0/8
 token_cache_time = 300
 """, api_workers=1)
 
+
 class Course:
     """The installation with a receiver and a sender, each a process."""
 

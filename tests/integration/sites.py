@@ -26,6 +26,7 @@ import pathlib
 import random
 import socket
 import subprocess
+import sys
 import uuid
 
 import orjson
@@ -44,6 +45,9 @@ from tests.integration.daemons import Daemons
 from tests.integration.daemons import program
 from tests.integration.daemons import wait_for
 
+# At the end of the search path: it hides nothing there.
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "tools"))
+from servers import ports  # noqa: E402
 
 #: Where ports of the tests are: below those that the system gives to outgoing
 #: connections, which would take one of a row in passing, and below those of
@@ -67,18 +71,9 @@ def free_port() -> int:
             continue
         # What other processes see of the row, until this one ends.
         atexit.register(mine.close)
-        if all(map(_is_free, range(first, first + ROW))):
+        if all(map(ports.is_free, range(first, first + ROW))):
             return first
     raise AssertionError(f"all ports of {PORTS} are in use")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class Unavailable(AssertionError):

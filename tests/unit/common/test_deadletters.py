@@ -12,13 +12,13 @@
 
 """Dead letters keep everything a person needs (R2)."""
 
+from concurrent import futures
 import dataclasses
 import pathlib
 import stat
 import tempfile
 import threading
 import unittest
-from concurrent import futures
 
 from monasca_events_common.deadletters import DeadLetter
 from monasca_events_common.deadletters import DeadLetters
