@@ -359,18 +359,18 @@ class StreamLoop(Watcher):
         """Go on where the handler says; until it can, nothing is read."""
         try:
             found = dict(self._handler.assigned(sorted(self._unplaced)))
+            for partition, offset in self._unplaced.items():
+                if offset is not None:
+                    found.setdefault(partition, offset)
+            if found:
+                self._subscription.seek(found)
         except Unavailable as error:
             metrics.HELD.labels(self._stage, error.code).inc()
             LOG.warning("%s cannot tell where to go on: %s", self._stage,
                         error)
             self._place_at = self._clock() + self._rng.uniform(0.5, 1.5)
             return
-        for partition, offset in self._unplaced.items():
-            if offset is not None:
-                found.setdefault(partition, offset)
         self._unplaced.clear()
-        if found:
-            self._subscription.seek(found)
 
     def _put_back(self, polled: Sequence[Delivery]) -> Sequence[Delivery]:
         """Leave records alone that will be read again when they are placed."""

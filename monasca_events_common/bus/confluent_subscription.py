@@ -18,6 +18,7 @@ thread, which is what the bus promises.
 
 from collections.abc import Callable, Mapping, Sequence
 import logging
+import time
 
 import confluent_kafka
 from confluent_kafka import KafkaError
@@ -194,11 +195,18 @@ class ConfluentSubscription(KafkaMembership):
             self._progress.sought(partition, offset)
 
     def _seek(self, place: TopicPartition) -> None:
-        try:
-            self._consumer.seek(place)
-        except confluent_kafka.KafkaException as error:
-            raise BusUnavailable(
-                f"cannot seek: {error.args[0].str()}") from error
+        # A partition is ours some milliseconds before librdkafka reads it;
+        # until then it refuses to seek in it.
+        deadline = time.monotonic() + self._bus.conf.publish_timeout
+        while True:
+            try:
+                return self._consumer.seek(place)
+            except confluent_kafka.KafkaException as error:
+                if (error.args[0].code() != KafkaError._STATE
+                        or time.monotonic() >= deadline):
+                    raise BusUnavailable(
+                        f"cannot seek: {error.args[0].str()}") from error
+            time.sleep(0.01)
 
     def commit(self, positions: Mapping[int, int]) -> None:
         places = [TopicPartition(self._topic, partition, offset)

@@ -320,7 +320,7 @@ class BusContract(abc.ABC):
         found = collect(other, 10)
         while not watcher.partitions:
             subscription.pause()
-            subscription.poll(10, 0.1)
+            subscription.poll(10, 0.0)
         subscription.seek({found[4].partition: found[4].offset})
         subscription.resume()
         self.assertEqual([4, 5, 6, 7, 8, 9], numbers(collect(subscription, 6)))

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+from unittest import mock
 
 import prometheus_client
 
@@ -25,6 +26,7 @@ from monasca_events_common import stream
 from monasca_events_common.bus import Record
 from monasca_events_common.bus.sqlite import SqliteBus
 from monasca_events_common.deadletters import DeadLetters
+from monasca_events_common.errors import BusUnavailable
 from monasca_events_common.errors import StoreUnavailable
 from monasca_events_common.handler import Handler
 from monasca_events_common.handler import Rejected
@@ -368,6 +370,31 @@ class TestOwnPositions(LoopCase):
         self.handler.is_away = False
         self.run_until(loop, lambda: len(self.handler.seen) == 20)
         self.assertEqual(values, sorted(self.handler.seen))
+
+    def test_until_the_bus_can_go_there_nothing_is_handed_over(self):
+        self.publish(20)
+        self.handler.stored = self.ends()
+        failures = iter([BusUnavailable("not yet")])
+        subscribe = self.bus.subscribe
+
+        def subscribe_late(*arguments):
+            subscription = subscribe(*arguments)
+            seek = subscription.seek
+
+            def late(positions):
+                for failure in failures:
+                    raise failure
+                seek(positions)
+
+            subscription.seek = late
+            return subscription
+
+        with mock.patch.object(self.bus, "subscribe", subscribe_late):
+            loop = self.loop()
+        values = self.publish(3, start=20)
+        self.run_until(loop, lambda: len(self.handler.seen) >= 3)
+        self.assertEqual(values, sorted(self.handler.seen))
+        self.assertEqual([], list(failures))
 
     def test_what_it_still_has_in_hand_is_not_committed(self):
         self.publish(20)
