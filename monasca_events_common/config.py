@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 import importlib
 import os
+import re
 import sys
 import warnings
 
@@ -174,7 +175,10 @@ def _version() -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    # oslo.config says where a value is from by the repr of its own class.
+    told = re.sub(r"LocationInfo\(location=<[^>]*>, detail='?([^')]*)'?\)",
+                  r"\1", str(error))
+    return " ".join(told.split())
 
 
 def run(main, argv: Sequence[str] | None = None) -> int:

@@ -44,7 +44,9 @@ class TestConfig(unittest.TestCase):
 
     def test_a_wrong_value_is_one_line_that_names_it(self):
         path = self.write("[shop]\nsize=0\n")
-        with self.assertRaisesRegex(Misconfigured, r"^\[shop\] size: [^\n]+$"):
+        with self.assertRaisesRegex(
+                Misconfigured, rf"^\[shop\] size: [^\n]+ from {path} is not "
+                r"valid: [^\n]+$"):
             config.load(["--config-file", path], "x", OPTS)
 
     def test_a_missing_file_is_the_operators_mistake(self):
