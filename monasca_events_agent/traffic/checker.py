@@ -22,6 +22,7 @@ event's id. Covers the checker of section 5 of the reliability page.
 
 import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
 import dataclasses
 import json
 import re
@@ -57,7 +58,7 @@ class Report:
     :ivar foreign: stored in a project whose they are not
     :ivar strange: stored, and nobody sent them
     :ivar both: stored and dead
-    :ivar altered: stored with another type or time
+    :ivar altered: stored with another type, time, resource or request id
     :ivar misjudged: poison whose fate is not what its kind deserves
     """
 
@@ -193,15 +194,14 @@ class _Case:
         one = self._expected[place]
         if one.poison:
             return None
-        if event["event_type"] != one.event_type:
-            return f"type {event['event_type']} instead of {one.event_type}"
-        try:
-            sent = format_time(parse_time(one.timestamp))
-        except Rejected:
-            return None
-        if event["timestamp"] != sent:
-            return f"time {event['timestamp']} instead of {sent}"
-        return None
+        sent = {"event_type": one.event_type, "resource_id": one.resource_id,
+                "request_id": one.request_id}
+        with contextlib.suppress(Rejected):
+            sent["timestamp"] = format_time(parse_time(one.timestamp))
+        # What the truth does not say may be found elsewhere in a payload.
+        return next((f"{name} {event.get(name)} instead of {value}"
+                     for name, value in sent.items()
+                     if value is not None and event.get(name) != value), None)
 
     def see_dead(self, letter) -> None:
         raw = getattr(letter, "raw", letter)

@@ -40,6 +40,8 @@ class Expected:
 
     :ivar project_id: whose event it must be; None for nobody's
     :ivar message_id: None only for poison that has none
+    :ivar request_id: of the request that caused it; None where its context
+        names none
     :ivar outcome: sent, or unknown where the run was cut off or an attempt
         failed: then it may be found or not
     :ivar copies: how often it was sent or may have been
@@ -54,6 +56,7 @@ class Expected:
     event_type: str | None = None
     timestamp: str | None = None
     resource_id: str | None = None
+    request_id: str | None = None
     outcome: str = UNKNOWN
     copies: int = 1
     span: Mapping | None = None
@@ -104,7 +107,8 @@ def _line(item: Notification | Poison) -> dict:
         return line
     line = {"project_id": item.project_id, "message_id": item.message_id,
             "event_type": item.event_type, "timestamp": item.timestamp,
-            "resource_id": item.resource_id}
+            "resource_id": item.resource_id,
+            "request_id": item.context.get("request_id")}
     if item.copy > 1:
         line["copy"] = item.copy
     if item.span:

@@ -133,7 +133,9 @@ class TestRabbitmq(unittest.TestCase):
             found[message_id] = project_id, {
                 "event_id": event_id(project_id, message_id),
                 "project_id": project_id, "event_type": kind,
-                "timestamp": format_time(parse_time(time))}
+                "timestamp": format_time(parse_time(time)),
+                "resource_id": one.resource_id,
+                "request_id": context.get("request_id")}
         report = checker.check(self.truth, found.values(),
                                operator_project_id=OPERATOR)
         self.assertTrue(report.ok, report.text())

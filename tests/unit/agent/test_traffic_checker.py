@@ -46,6 +46,8 @@ def stored(notification):
         "event_id": event_id(project_id, notification.message_id),
         "project_id": project_id, "event_type": notification.event_type,
         "timestamp": format_time(parse_time(notification.timestamp)),
+        "resource_id": notification.resource_id,
+        "request_id": notification.context.get("request_id"),
         "payload": dict(notification.payload)}
 
 
@@ -173,14 +175,25 @@ class TestChecker(unittest.TestCase):
                 self.assertTrue(report.ok, report.text())
                 self.assertEqual(report.sent, report.stored + report.dead)
 
-    def test_another_type_or_time_is_altered(self):
+    def test_another_type_time_resource_or_request_is_altered(self):
+        place = next(place for place, (_, event) in enumerate(self.found)
+                     if event.get("resource_id") and event.get("request_id"))
         for change in ({"event_type": "compute.instance.exists.not"},
-                       {"timestamp": "2026-01-01T00:00:00.000009Z"}):
+                       {"timestamp": "2026-01-01T00:00:00.000009Z"},
+                       {"resource_id": "another"}, {"resource_id": None},
+                       {"request_id": "req-another"}, {"request_id": None}):
             with self.subTest(change=change):
                 self.setUp()
-                project, event = self.found[0]
-                self.found[0] = project, {**event, **change}
+                project, event = self.found[place]
+                self.found[place] = project, {**event, **change}
                 self.assert_red("altered")
+
+    def test_what_the_truth_does_not_name_may_be_found(self):
+        place = next(place for place, (_, event) in enumerate(self.found)
+                     if event.get("request_id", "") is None)
+        project, event = self.found[place]
+        self.found[place] = project, {**event, "request_id": "req-1"}
+        self.assertTrue(self.check().ok)
 
     def test_poison_with_the_wrong_fate_is_misjudged(self):
         self.dead[0] = Letter(self.dead[0].raw, "another_code")

@@ -40,10 +40,10 @@ class TestJournal(unittest.TestCase):
         found, = truth.read(self.path)
         self.assertEqual(
             (one.project_id, one.message_id, one.event_type, one.timestamp,
-             one.resource_id, truth.SENT, 1),
+             one.resource_id, one.context.get("request_id"), truth.SENT, 1),
             (found.project_id, found.message_id, found.event_type,
-             found.timestamp, found.resource_id, found.outcome,
-             found.copies))
+             found.timestamp, found.resource_id, found.request_id,
+             found.outcome, found.copies))
 
     def test_what_was_cut_off_or_failed_is_unknown(self):
         self.journal.sending(0, self.some[0])
