@@ -17,10 +17,12 @@ deployment runs in a thread here. Against a live service nothing is started:
 then the environment names its address, tokens and projects.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 import dataclasses
 import datetime
 import os
+import sqlite3
 import tempfile
 import threading
 import time
@@ -45,6 +47,9 @@ from monasca_events_common.transformer import Transformer
 from monasca_events_persister.writer import Writer
 
 PREFIX = "MONASCA_EVENTS_TEST_"
+
+#: Seconds that what is to succeed may take, however busy the machine is.
+PATIENCE = 60.0
 
 PROJECT = "a" + uuid.uuid4().hex[1:]
 FOREIGN = "b" + uuid.uuid4().hex[1:]
@@ -97,7 +102,8 @@ class _Watcher(bus.Watcher):
 def client(application=None, url: str | None = None) -> httpx.Client:
     """Return an HTTP client of an application, or of a live service."""
     if application is None:
-        return httpx.Client(base_url=url or os.environ[PREFIX + "URL"])
+        return httpx.Client(base_url=url or os.environ[PREFIX + "URL"],
+                            timeout=PATIENCE)
     return httpx.Client(
         transport=httpx.WSGITransport(app=application),
         base_url="http://events.test")
@@ -183,8 +189,11 @@ def make_conf(folder: str, **overrides):
     """
     path = os.path.join(folder, "test.conf")
     groups: dict[str, dict] = {
-        "sqlite_bus": {"path": f"{folder}/bus.db"},
-        "sqlite_store": {"path": f"{folder}/events.db"},
+        "sqlite_bus": {"path": f"{folder}/bus.db",
+                       "publish_timeout": PATIENCE},
+        "sqlite_store": {"path": f"{folder}/events.db",
+                         "busy_timeout": PATIENCE,
+                         "query_timeout": PATIENCE},
         "identity_local": {"tokens_file": f"{folder}/tokens.json"},
         "database": {"connection": f"sqlite:///{folder}/definitions.db"},
         "secrets": {"key_file": f"{folder}/secrets.key"},
@@ -214,6 +223,20 @@ def make_parts(folder: str, **overrides) -> Parts:
                  deadletters.get_dead_letters(conf),
                  follower.get_follower(conf, events_bus, events_database),
                  folder)
+
+
+@contextlib.contextmanager
+def bus_away(conf) -> Iterator[None]:
+    """Have another process hold the bus's file, and publishing soon give up.
+
+    Afterwards publishing has all the time again.
+    """
+    other = sqlite3.connect(conf.sqlite_bus.path, isolation_level=None)
+    with contextlib.closing(other):
+        other.execute("BEGIN EXCLUSIVE")
+        conf.set_override("publish_timeout", 0.2, group="sqlite_bus")
+        yield
+    conf.clear_override("publish_timeout", group="sqlite_bus")
 
 
 def make_application(parts: Parts, **others):

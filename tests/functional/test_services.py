@@ -13,7 +13,6 @@
 
 """How the services stand: with consumers, without, while parts are away."""
 
-import sqlite3
 import unittest
 
 from monasca_events_common import deadletters
@@ -110,19 +109,13 @@ class ServicesTest(unittest.TestCase):
 
     def test_what_is_away_is_named_and_hides_nothing_of_the_rest(self):
         self.parts.dead_letters.trip("engine", "too many", "2026-11-25")
-        self.parts.conf.set_override("publish_timeout", 0.2,
-                                     group="sqlite_bus")
         self.post(1)
-        other = sqlite3.connect(self.parts.conf.sqlite_bus.path,
-                                isolation_level=None)
-        self.addCleanup(other.close)
-        other.execute("BEGIN EXCLUSIVE")
-        found, services = self.get()
+        with service.bus_away(self.parts.conf):
+            found, services = self.get()
         self.assertIn("bus", found["errors"])
         self.assertFalse(found["parts"]["bus"]["ok"])
         self.assertEqual(("unknown", "stopped"), (
             services["persister"]["state"], services["engine"]["state"]))
-        other.execute("ROLLBACK")
         away = deadletters.DeadLetters("sqlite:////nowhere/dead.db")
         self.addCleanup(away.close)
         found, services = self.get(service.client(service.make_application(

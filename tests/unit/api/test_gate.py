@@ -12,7 +12,6 @@
 
 """A bus that is down holds one thread, not all; F5."""
 
-import sqlite3
 import tempfile
 import threading
 import time
@@ -64,15 +63,11 @@ class GateTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        conf = service.make_conf(folder.name)
-        self.bus = Slow(buses.get_bus(conf))
+        self.conf = service.make_conf(folder.name)
+        self.bus = Slow(buses.get_bus(self.conf))
         self.addCleanup(self.bus.close)
-        conf.set_override("publish_timeout", 0.2, group="sqlite_bus")
         self.gate = Gate(self.bus)
         self.gate.publish("t", [RECORD])
-        self.other = sqlite3.connect(conf.sqlite_bus.path,
-                                     isolation_level=None)
-        self.addCleanup(self.other.close)
 
     def fails(self):
         with self.assertRaises(errors.BusUnavailable) as caught:
@@ -80,23 +75,22 @@ class GateTest(unittest.TestCase):
         return caught.exception
 
     def test_while_one_tries_the_others_are_told_at_once(self):
-        self.other.execute("BEGIN EXCLUSIVE")
-        first = self.fails()
-        self.bus.door.clear()
-        self.bus.entered = threading.Semaphore(0)
-        trial = threading.Thread(target=self.fails)
-        trial.start()
-        self.bus.entered.acquire()
-        for _ in range(100):
-            self.assertEqual(first.code, self.fails().code)
-        self.assertFalse(self.bus.entered.acquire(blocking=False))
-        self.bus.door.set()
-        trial.join()
+        with service.bus_away(self.conf):
+            first = self.fails()
+            self.bus.door.clear()
+            self.bus.entered = threading.Semaphore(0)
+            trial = threading.Thread(target=self.fails)
+            trial.start()
+            self.bus.entered.acquire()
+            for _ in range(100):
+                self.assertEqual(first.code, self.fails().code)
+            self.assertFalse(self.bus.entered.acquire(blocking=False))
+            self.bus.door.set()
+            trial.join()
 
     def test_a_success_opens_it(self):
-        self.other.execute("BEGIN EXCLUSIVE")
-        self.fails()
-        self.other.execute("ROLLBACK")
+        with service.bus_away(self.conf):
+            self.fails()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
