@@ -20,7 +20,7 @@ from horizon import base
 from horizon.templatetags.horizon import has_permissions
 
 #: Resource type → dashboard, panel and the name of the page in the latter.
-_PAGES: Mapping[str, tuple[str, str, str]] = {
+PAGES: Mapping[str, tuple[str, str, str]] = {
     "compute.instance": ("project", "instances", "detail"),
     "compute.keypair": ("project", "key_pairs", "detail"),
     "image.image": ("project", "images", "images:detail"),
@@ -42,9 +42,9 @@ def page_url(request, resource_type: str | None, resource_id: str | None
              ) -> str | None:
     """Return where Horizon shows a resource; None where it does not, or not
     to who asks."""
-    if not resource_id or resource_type not in _PAGES:
+    if not resource_id or resource_type not in PAGES:
         return None
-    dashboard, slug, name = _PAGES[resource_type]
+    dashboard, slug, name = PAGES[resource_type]
     try:
         panel = base.Horizon.get_dashboard(dashboard).get_panel(slug)
     except base.NotRegistered:

@@ -15,6 +15,7 @@
 One Keystone for all; its catalog has the site that was started last.
 """
 
+from collections.abc import Mapping
 import hashlib
 import pathlib
 
@@ -26,13 +27,18 @@ from tests.integration.sites import Site
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def horizon() -> str:
-    """Return the address of a Horizon with this tree's panels."""
+def up() -> Mapping:
+    """Return what is told of a Horizon with this tree's panels."""
     # A setting that means nothing to it: one that runs with other files is
     # started again.
     return servers.up("horizon", settings=[
         f"horizon:plugins={ROOT}",
-        f"horizon:MONASCA_EVENTS_TREE=t{_digest()}"])["url"].rstrip("/")
+        f"horizon:MONASCA_EVENTS_TREE=t{_digest()}"])
+
+
+def horizon() -> str:
+    """Return the address of that Horizon."""
+    return up()["url"].rstrip("/")
 
 
 def _digest() -> str:
