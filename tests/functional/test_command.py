@@ -12,6 +12,7 @@
 
 """The command, as an operator starts it: workers, signals, exit status."""
 
+import functools
 import json
 import os
 import re
@@ -28,6 +29,10 @@ import sqlalchemy
 from monasca_events_common import database
 from tests.functional import service
 
+# Each on a connection of its own, to which either worker answers.
+_get = functools.partial(httpx.get, timeout=service.PATIENCE)
+_post = functools.partial(httpx.post, timeout=service.PATIENCE)
+
 
 @unittest.skipIf(service.is_live(), "these tests start a service themselves")
 class CommandTest(unittest.TestCase):
@@ -40,7 +45,8 @@ class CommandTest(unittest.TestCase):
 
     def write(self, **groups):
         groups = {"api": {"port": 0, "workers": 2},
-                  "sqlite_bus": {"path": f"{self.folder}/bus.db"},
+                  "sqlite_bus": {"path": f"{self.folder}/bus.db",
+                                 "publish_timeout": service.PATIENCE},
                   "sqlite_store": {"path": f"{self.folder}/events.db"},
                   "identity_local": {
                       "tokens_file": f"{self.folder}/tokens.json",
@@ -91,12 +97,12 @@ class CommandTest(unittest.TestCase):
         self.write()
         process = self.start()
         url = self.eventually(self.endpoint)
-        self.eventually(lambda: httpx.get(url).status_code == 200)
+        self.eventually(lambda: _get(url).status_code == 200)
         with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
             token = json.load(file)["accounts"][0]["token"]
 
         def post():
-            return httpx.post(
+            return _post(
                 f"{url}/v1.0/events", headers={"X-Auth-Token": token},
                 json={"events": [{"event_type": "x"}] * 2}).status_code
 
@@ -124,15 +130,14 @@ class CommandTest(unittest.TestCase):
                    api={"port": 0})
         process = self.start()
         url = self.eventually(self.endpoint)
-        answer = self.eventually(
-            lambda: httpx.get(f"{url}/healthcheck", timeout=30))
+        answer = self.eventually(lambda: _get(f"{url}/healthcheck"))
         self.assertEqual(503, answer.status_code)
         self.assertFalse(answer.json()["parts"]["bus"]["ok"])
         with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
             token = json.load(file)["accounts"][0]["token"]
-        answer = httpx.post(
+        answer = _post(
             f"{url}/v1.0/events", headers={"X-Auth-Token": token},
-            json={"events": [{"event_type": "x"}]}, timeout=30)
+            json={"events": [{"event_type": "x"}]})
         self.assertEqual(503, answer.status_code, answer.text)
         self.assertIn("retry-after", answer.headers)
         process.send_signal(signal.SIGTERM)
@@ -143,8 +148,7 @@ class CommandTest(unittest.TestCase):
         self.write(api={"port": 0})
         self.start()
         url = self.eventually(self.endpoint)
-        answer = self.eventually(
-            lambda: httpx.get(f"{url}/healthcheck", timeout=30))
+        answer = self.eventually(lambda: _get(f"{url}/healthcheck"))
         self.assertEqual(503, answer.status_code)
         self.assertEqual(
             {"bus": True, "store": True, "identity": True,
@@ -153,7 +157,7 @@ class CommandTest(unittest.TestCase):
              in answer.json()["parts"].items()})
         os.rmdir(f"{self.folder}/definitions.db")
         self.eventually(
-            lambda: httpx.get(f"{url}/healthcheck").status_code == 200)
+            lambda: _get(f"{url}/healthcheck").status_code == 200)
 
     def test_tables_of_another_release_stop_the_start(self):
         path = f"{self.folder}/definitions.db"
