@@ -90,7 +90,8 @@ class CommandTest(unittest.TestCase):
 
     def endpoint(self):
         with open(f"{self.folder}/clouds.yaml", encoding="utf-8") as file:
-            return re.search(r'endpoint: "(.*)"', file.read())[1]
+            found = re.search(r'endpoint: "(.*)"', file.read())
+        return found and found[1]
 
     def test_it_serves_reloads_and_stops(self):
         """F22, F23, R10"""

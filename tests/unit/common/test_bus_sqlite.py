@@ -57,13 +57,22 @@ class Clock:
         return self.now
 
 
-def open_bus(path: str, clock=None, now=None, **options) -> SqliteBus:
-    """Return a bus on that file with its options set."""
+def configure(path: str, **options) -> cfg.ConfigOpts:
+    """Return the options of a bus on that file, some of them set."""
     conf = cfg.ConfigOpts()
     conf.register_opts(SqliteBus.OPTS, group=SqliteBus.GROUP)
     conf([], default_config_files=[], default_config_dirs=[])
-    for name, value in {"path": path, **options}.items():
+    # What is to succeed may take its time.
+    for name, value in {"path": path, "publish_timeout": contract.PATIENCE,
+                        **options}.items():
         conf.set_override(name, value, group=SqliteBus.GROUP)
+    return conf
+
+
+def open_bus(path: str, clock=None, now=None,
+             conf: cfg.ConfigOpts | None = None) -> SqliteBus:
+    """Return a bus on that file, with options of its own if told so."""
+    conf = conf or configure(path)
     arguments = {}
     if clock is not None:
         arguments["clock"] = clock
@@ -81,11 +90,13 @@ class FileCase(unittest.TestCase):
         self.path = os.path.join(directory.name, "log", "bus.db")
         self.clock = Clock()
         self.now = Clock()
+        #: The options of each bus that was opened.
+        self.confs: list[cfg.ConfigOpts] = []
         super().setUp()
 
     def open(self, **options) -> SqliteBus:
-        options.setdefault("publish_timeout", 2.0)
-        bus = open_bus(self.path, self.clock, self.now, **options)
+        self.confs.append(configure(self.path, **options))
+        bus = open_bus(self.path, self.clock, self.now, self.confs[-1])
         self.addCleanup(bus.close)
         return bus
 
@@ -110,12 +121,20 @@ class TestSqliteBus(contract.BusContract, tails.TailContract, FileCase):
     def break_log(self) -> None:
         self.lock = sqlite3.connect(self.path, isolation_level=None)
         self.lock.execute("BEGIN IMMEDIATE")
+        self.set_timeout(0.5)
 
     def mend_log(self) -> None:
         self.lock.close()
+        self.set_timeout(contract.PATIENCE)
+
+    def set_timeout(self, seconds: float) -> None:
+        """Have every bus give up after so long."""
+        for conf in self.confs:
+            conf.set_override("publish_timeout", seconds,
+                              group=SqliteBus.GROUP)
 
     def open_bus(self) -> SqliteBus:
-        return self.open(publish_timeout=0.5)
+        return self.open()
 
     def lose_member(self, topic: str, group: str) -> None:
         lost = self.open_bus().subscribe(topic, group)
