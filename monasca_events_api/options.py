@@ -39,7 +39,9 @@ API_OPTS = [
                     "socket. More use more processor cores."),
     cfg.IntOpt("threads", default=8, min=1, max=512,
                help="Threads in each worker. As many requests can wait for "
-                    "the bus or the store at once."),
+                    "the bus or the store at once. Under another server: as "
+                    "many of its threads live streams leave to requests, and "
+                    "at least a half."),
     cfg.IntOpt("backlog", default=1024, min=1,
                help="Connections that the kernel keeps waiting while every "
                     "worker is busy."),

@@ -24,6 +24,7 @@ from monasca_events_api import identity
 from monasca_events_api import options
 from monasca_events_api.command import PROG
 from monasca_events_api.live import follower
+from monasca_events_api.live import places
 from monasca_events_common import bus
 from monasca_events_common import config
 from monasca_events_common import database
@@ -44,6 +45,7 @@ def make_application():
     conf = config.load(["--config-file", path] if path else [], PROG,
                        [*options.OPTIONS, *options.KERNEL])
     config.set_up_logging(conf)
+    threads = places.threads_of_server() or conf.live.server_threads or None
     events_bus = bus.get_bus(conf)
     events_database = database.get_database(conf, patient=True,
                                             silence=app.SILENCE)
@@ -52,8 +54,9 @@ def make_application():
                         events_database,
                         secrets.get_secrets(conf, make=True),
                         deadletters.get_dead_letters(conf),
-                        follower.get_follower(conf, events_bus,
-                                              events_database))
+                        follower.get_follower(
+                            conf, events_bus, events_database,
+                            places.spare(threads, conf.api.threads)))
 
 
 # Made on import: uwsgi and mod_wsgi look for it among the module's own names

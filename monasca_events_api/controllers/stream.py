@@ -95,7 +95,9 @@ class StreamController:
                               parse_pattern(pattern,
                                             parts.conf.rules.max_cost))
         positions = _positions(req.headers.get("Last-Event-ID"))
-        if not parts.conf.live.max_streams:
+        # A process that serves one request at a time would serve no other.
+        if not parts.live.streams.most or not req.environ.get(
+                "wsgi.multithread", True):
             raise NotFound("this service has no streams")
         body: Iterable[bytes] = ()
         if req.method != "HEAD":

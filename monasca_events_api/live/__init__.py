@@ -35,11 +35,21 @@ OPTS = [
     cfg.IntOpt("max_streams", default=20, min=0, max=1000,
                help="Streams of events that one worker process serves at "
                     "once; each takes a thread, beside those of [api] "
-                    "threads where monasca-events-api serves by itself. 0 "
-                    "turns streams off."),
+                    "threads where monasca-events-api serves by itself. "
+                    "Under another server they are fewer where that has "
+                    "fewer than so many threads beside [api] threads: see "
+                    "server_threads. 0 turns streams off."),
+    cfg.IntOpt("server_threads", default=0, min=0, max=10000,
+               help="Threads of each worker process of a server that does "
+                    "not tell them, such as gunicorn's --threads; uwsgi and "
+                    "mod_wsgi tell them. Streams leave [api] threads of them "
+                    "to requests, and a half where there are fewer than "
+                    "twice as many. 0 is for not known: a worker process "
+                    "then serves one stream at a time."),
     cfg.IntOpt("streams_of_project", default=10, min=1, mutable=True,
                help="Streams of one project that one worker process serves "
-                    "at once."),
+                    "at once. Where a server's threads allow fewer streams "
+                    "than max_streams, a project may have half of them."),
     cfg.IntOpt("stream_events", default=1000, min=1, mutable=True,
                help="Events that wait for one stream at most. Of a client "
                     "that reads more slowly than events come the oldest ones "

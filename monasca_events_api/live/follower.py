@@ -157,11 +157,14 @@ class Follower:
     def __init__(self, bus: Bus, topic: Callable[[], str], conf,
                  transformer: Transformer,
                  clock: Callable[[], float] = time.monotonic,
-                 patience: float = PATIENCE) -> None:
+                 patience: float = PATIENCE,
+                 spare: int | None = None) -> None:
         """:param topic: returns the name of the topic
         :param conf: the group ``[live]``
         :param transformer: what projects want their events to look like
         :param patience: seconds for which a request waits for the bus
+        :param spare: how many threads the server has for streams, None
+            where it has as many as are configured
         """
         self._bus = bus
         self._topic = topic
@@ -169,7 +172,7 @@ class Follower:
         self._transformer = transformer
         self._clock = clock
         self._patience = patience
-        self.streams = Streams(conf)
+        self.streams = Streams(conf, spare)
         self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITING)
         self._stop = threading.Event()
@@ -257,8 +260,11 @@ class Follower:
             return True
 
 
-def get_follower(conf: cfg.ConfigOpts, bus: Bus, database: Database
-                 ) -> Follower:
-    """Return a follower of the topic of events; it starts by itself."""
+def get_follower(conf: cfg.ConfigOpts, bus: Bus, database: Database,
+                 spare: int | None = None) -> Follower:
+    """Return a follower of the topic of events; it starts by itself.
+
+    :param spare: as of :class:`Follower`
+    """
     return Follower(bus, lambda: conf.bus.topic, conf[GROUP],
-                    Transformer(lambda: Catalog(database)))
+                    Transformer(lambda: Catalog(database)), spare=spare)

@@ -253,14 +253,33 @@ class _Wanting:
 class Streams:
     """The streams that are open. Safe for several threads."""
 
-    def __init__(self, conf) -> None:
-        """:param conf: the group ``[live]``"""
+    def __init__(self, conf, spare: int | None = None) -> None:
+        """:param conf: the group ``[live]``
+        :param spare: how many threads the server has for them, None where
+            it has as many as are configured
+        """
         self._conf = conf
+        self._spare = spare
         self._lock = threading.Lock()
         self._projects: dict[object, _Wanting] = {}
         self._closed = False
         #: How many there are.
         self.count = 0
+
+    @property
+    def most(self) -> int:
+        """How many there may be at once."""
+        most = self._conf.max_streams
+        return most if self._spare is None else min(most, self._spare)
+
+    @property
+    def most_of_project(self) -> int:
+        """How many of them one project may have."""
+        most = self._conf.streams_of_project
+        if self.most < self._conf.max_streams:
+            # Nobody has said that one project may have all that is left.
+            most = min(most, max(1, self.most // 2))
+        return most
 
     def open(self, project_id, selection: Selection) -> Stream:
         """Return a new stream; ``leave`` ends it.
@@ -270,9 +289,8 @@ class Streams:
         """
         with self._lock:
             mine = self._projects.get(project_id)
-            if self._closed or self.count >= self._conf.max_streams \
-                    or mine and len(mine.streams) \
-                    >= self._conf.streams_of_project:
+            if self._closed or self.count >= self.most \
+                    or mine and len(mine.streams) >= self.most_of_project:
                 metrics.LIMITED.labels("streams").inc()
                 raise Unavailable("there are as many streams as there may be",
                                   code="too_many_streams", retry_after=10)

@@ -20,6 +20,7 @@ import time
 import unittest
 
 import httpx
+import webob
 
 from tests.functional import service
 from tests.functional.test_server import Running
@@ -330,6 +331,16 @@ class StreamTest(unittest.TestCase):
         self.conf.set_override("max_streams", 0, group="live")
         with self.stream() as reader:
             self.assertEqual(404, reader.answer.status_code)
+
+    def test_a_server_of_one_request_at_a_time_has_none(self):
+        """S17: gunicorn's sync workers; the stream would be all they serve."""
+        for several, status in ((False, 404), (True, 200)):
+            req = webob.Request.blank(PATH, headers=service.token("READER"))
+            req.environ["wsgi.multithread"] = several
+            found, _, parts, _ = req.call_application(
+                self.service.application, catch_exc_info=True)
+            getattr(parts, "close", list)()
+            self.assertEqual(status, int(found[:3]))
 
     def test_watching_ends_when_nobody_asks_and_begins_again(self):
         live = self.service.parts.live

@@ -18,7 +18,9 @@ configuration of their own.
 """
 
 from collections.abc import Iterator
+import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -29,10 +31,12 @@ import tempfile
 import threading
 import unittest
 
+import httpx
 import requests
 
 from monasca_events_standalone.layout import Layout
 from tests.cache import CACHE
+from tests.functional.test_stream import Reader
 from tests.integration import topic
 from tests.integration.daemons import children
 from tests.integration.daemons import wait_for
@@ -50,6 +54,8 @@ GUNICORN, UWSGI = "gunicorn==27.0.1", "uwsgi==2.0.31"
 
 APPLICATION = "monasca_events_api.wsgi:application"
 
+#: Accounts of two projects.
+_NAMES = ("demo-reader", "alt-reader")
 
 APACHE = pathlib.Path("/usr/sbin/apache2")
 MODULES = pathlib.Path("/usr/lib/apache2/modules")
@@ -118,6 +124,9 @@ class _Server:
 
     requirement = ""
 
+    #: What the configuration says besides.
+    settings = "[live]\nheartbeat = 0.5\n"
+
     @classmethod
     def setUpClass(cls):
         cls.server = fetched(cls.requirement)
@@ -129,11 +138,13 @@ class _Server:
         self.layout = Layout(self.home / "state", free_port())
         self.layout.prepare()
         self.layout.configure()
+        with open(self.layout.config, "a", encoding="utf-8") as file:
+            file.write(self.settings)
         self.url = self.layout.url
         self.start()
-        accounts = json.loads(self.layout.tokens.read_text())["accounts"]
-        self.token, = (one["token"] for one in accounts
-                       if one["name"] == "demo-member")
+        self.tokens = {one["name"]: one["token"] for one in json.loads(
+            self.layout.tokens.read_text())["accounts"]}
+        self.token = self.tokens["demo-member"]
 
     def command(self) -> list[str]:
         """Return the command line of the server with two workers."""
@@ -258,6 +269,76 @@ class _Server:
         self.assertEqual(set(), set(accepted) - set(there))
         self.assertEqual(202, self.post("after").status_code)
 
+    def test_streams_leave_threads_to_requests(self):
+        """S17: a half of them here, and half of those to one project."""
+        with httpx.Client(timeout=60) as client:
+            with contextlib.ExitStack() as stack:
+                readers = self.fill(client, stack)
+                # Each worker has two streams on four threads.
+                self.assertEqual(0, sum(
+                    self.open(client, stack, name) is not None
+                    for _ in range(8) for name in _NAMES))
+                with concurrent.futures.ThreadPoolExecutor(8) as posters:
+                    statuses = [one.status_code for one in posters.map(
+                        self.post, map(str, range(24)))]
+                self.assertEqual([202] * 24, statuses)
+                self.assertEqual(200, self.get("/v1.0/events", **{
+                    "X-Auth-Token": self.token}).status_code)
+                for name, reader in readers:
+                    if name == "demo-reader":
+                        self.assertEqual(
+                            {str(n) for n in range(24)},
+                            {self.next_event(reader)["payload"]["mark"]
+                             for _ in range(24)})
+            # Their clients are gone: others find a place.
+            with contextlib.ExitStack() as stack:
+                self.fill(client, stack)
+
+    def fill(self, client, stack) -> list[tuple[str, Reader]]:
+        """Return a stream for each place of two workers, with its account.
+
+        Which worker takes a connection is the kernel's choice.
+        """
+        readers: list[tuple[str, Reader]] = []
+        names = itertools.cycle(_NAMES)
+
+        def full() -> bool:
+            name = next(names)
+            if reader := self.open(client, stack, name):
+                readers.append((name, reader))
+            return len(readers) == 4
+        wait_for("each worker has its streams", full)
+        self.assertEqual(2, sum(name == _NAMES[0] for name, _ in readers))
+        return readers
+
+    def open(self, client, stack, name: str) -> Reader | None:
+        """Return what reads a new stream, None where there is no place."""
+        with contextlib.ExitStack() as opened:
+            answer = opened.enter_context(client.stream(
+                "GET", f"{self.url}/v1.0/events/stream",
+                # The next one shall not go to the same worker.
+                headers={"X-Auth-Token": self.tokens[name],
+                         "Connection": "close"}))
+            if answer.status_code == 200:
+                reader = Reader(answer)
+                # It flows before it ends, and before anything happens.
+                self.assertEqual("1000", reader.message()["retry"])
+                stack.enter_context(opened.pop_all())
+                return reader
+            answer.read()
+        self.assertEqual((503, "too_many_streams"), (
+            answer.status_code, answer.json()["errors"][0]["code"]))
+        self.assertIn("retry-after", answer.headers)
+        return None
+
+    def next_event(self, reader: Reader) -> dict:
+        """Return the next event of a stream that beats meanwhile."""
+        def found() -> dict | None:
+            fields = reader.message()
+            self.assertIsNotNone(fields, "the stream ended")
+            return json.loads(fields["data"]) if "data" in fields else None
+        return wait_for("an event comes on the stream", found, every=0)
+
     def kill_one(self, accepted):
         """SIGKILL a worker once some events more are accepted."""
         before = len(accepted)
@@ -289,6 +370,7 @@ class _Chunked:
 class TestGunicorn(_Server, _Chunked, unittest.TestCase):
 
     requirement = GUNICORN
+    settings = _Server.settings + "server_threads = 4\n"
 
     def command(self):
         return [str(self.server / "bin/gunicorn"), "--workers", "2",

@@ -24,7 +24,11 @@ import sys
 import tempfile
 import unittest
 
+from oslo_config import cfg
+
 from monasca_events_agent import definitions
+from monasca_events_api import options
+from monasca_events_api.live import places
 from monasca_events_common import daemon
 from tests.unit.docs.test_docs import entry_points
 
@@ -128,6 +132,25 @@ class UwsgiSampleTest(unittest.TestCase):
     def test_it_serves_our_application_and_survives_its_fork(self):
         found = parsed(ETC / "monasca-events-api-uwsgi.ini.sample")["uwsgi"]
         self.assertEqual(_UWSGI, {name: found[name] for name in _UWSGI})
+
+    def test_streams_leave_threads_to_requests_as_configured(self):
+        """S17: where streams take a server's threads, there are enough."""
+        conf = cfg.ConfigOpts()
+        for group, opts in options.OPTIONS:
+            conf.register_opts(opts, group=group)
+        conf([], default_config_files=[], default_config_dirs=[])
+        pages = ROOT / "doc/source/admin"
+        for path, pattern in (
+                (ETC / "monasca-events-api-uwsgi.ini.sample",
+                 r"(?m)^threads = (\d+)$"),
+                (ROOT / "devstack/settings", r"API_THREADS:-(\d+)}"),
+                (pages / "api.rst", r"WSGIDaemonProcess .* threads=(\d+)"),
+                (pages / "install.rst", r"gunicorn .*--threads (\d+)"),
+                (pages / "install.rst", r"server_threads = (\d+)")):
+            threads, = re.findall(pattern, path.read_text())
+            with self.subTest(path=path.name, pattern=pattern):
+                self.assertEqual(conf.live.max_streams, places.spare(
+                    int(threads), conf.api.threads))
 
 
 class DefinitionsSampleTest(unittest.TestCase):

@@ -49,8 +49,8 @@ def offsets(taken) -> list[int]:
 
 class StreamsTest(unittest.TestCase):
 
-    def streams(self, **options) -> Streams:
-        return Streams(sample.conf(**options))
+    def streams(self, spare=None, **options) -> Streams:
+        return Streams(sample.conf(**options), spare)
 
     def test_each_gets_its_projects_events_in_order(self):
         """S1"""
@@ -173,6 +173,25 @@ class StreamsTest(unittest.TestCase):
         streams.leave(first)
         self.assertEqual(2, streams.count)
         streams.open("c" * 32, ALL_OF_THEM)
+
+    def test_a_server_s_threads_bound_them_too(self):
+        """S17"""
+        for spare, most, of_project in ((None, 8, 6), (20, 8, 6), (5, 5, 2),
+                                        (1, 1, 1), (0, 0, 1)):
+            with self.subTest(spare=spare):
+                streams = self.streams(spare, max_streams=8,
+                                       streams_of_project=6)
+                self.assertEqual(most, streams.most)
+                opened = 0
+                for _ in range(min(most, of_project)):
+                    streams.open(PROJECT, ALL_OF_THEM)
+                    opened += 1
+                with self.assertRaises(Unavailable):
+                    streams.open(PROJECT, ALL_OF_THEM)
+                for number in range(most - opened):
+                    streams.open(f"{number:032}", ALL_OF_THEM)
+                with self.assertRaises(Unavailable):
+                    streams.open(OTHER, ALL_OF_THEM)
 
     def test_who_waits_is_woken_by_an_event_and_by_the_end(self):
         streams = self.streams()
