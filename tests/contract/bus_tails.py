@@ -27,6 +27,7 @@ from tests.contract.bus import collect
 from tests.contract.bus import numbers
 from tests.contract.bus import Ownership
 from tests.contract.bus import PATIENCE
+from tests.contract.bus import polled
 from tests.contract.bus import positions
 
 
@@ -72,7 +73,7 @@ class TailContract:
         found: list[Delivery] = []
         deadline = time.monotonic() + PATIENCE
         while not tail.spans and time.monotonic() < deadline:
-            found.extend(tail.poll(100, 0.2))
+            found.extend(polled(tail, 100, 0.2))
         self.assertEqual(set(range(self.PARTITIONS)), set(tail.spans))
         return found
 
@@ -82,8 +83,8 @@ class TailContract:
         seen = list(found)
         deadline = time.monotonic() + PATIENCE
         while len(seen) < count and time.monotonic() < deadline:
-            seen.extend(tail.poll(7, 0.5))
-        return [*seen, *tail.poll(100, 0.3)]
+            seen.extend(polled(tail, 7, 0.5))
+        return [*seen, *polled(tail, 100, 0.3)]
 
     def test_a_tail_sees_what_is_published_from_then_on(self):
         self.publish(20)
@@ -128,26 +129,21 @@ class TailContract:
         self.assertEqual(0, sum(group.lag().values()))
 
     def test_a_tail_outlives_a_log_that_is_down(self):
+        self.bus = self.open_impatient_bus()
         tail = self.tail()
         self.begin(tail)
-        self.publish(10)
+        self.eventually(lambda: self.publish(10))
         found = self.go_on(tail, 10)
         self.break_log()
         try:
-            try:
-                found.extend(tail.poll(10, 1.0))
-            except BusUnavailable:
-                pass
+            found.extend(polled(tail, 10, 1.0))
         finally:
             self.mend_log()
         self.eventually(lambda: self.publish(10, first=10))
         deadline = time.monotonic() + PATIENCE
         while not set(range(20)) <= set(numbers(found)) \
                 and time.monotonic() < deadline:
-            try:
-                found.extend(tail.poll(100, 1.0))
-            except BusUnavailable:
-                pass
+            found.extend(polled(tail, 100, 1.0))
         # What was published twice, because nobody said yes, comes twice.
         self.assertEqual(set(range(20)), set(numbers(found)))
         places = [(one.partition, one.offset) for one in found]
