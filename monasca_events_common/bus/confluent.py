@@ -87,7 +87,7 @@ class ConfluentBus(KafkaBrokers):
                  deadline: float) -> None:
         reports = _Reports(len(records))
         try:
-            self.make_topic(topic, self.conf.publish_timeout)
+            self.make_topic(topic, deadline - time.monotonic())
             produce = self._get_producer().produce
             for record in records:
                 produce(topic, record.value, record.key,

@@ -71,7 +71,7 @@ class KafkaBus(KafkaBrokers):
     def _publish(self, topic: str, records: Sequence[Record],
                  deadline: float) -> None:
         try:
-            self.make_topic(topic, self.conf.publish_timeout)
+            self.make_topic(topic, deadline - time.monotonic())
             _send(self._get_producer(deadline), topic, records, deadline)
         except _TOO_LARGE as error:
             raise TooLarge(f"Kafka takes no record so large: {error}"
@@ -205,13 +205,19 @@ class KafkaBus(KafkaBrokers):
         """Return when the topic exists, as far as we can tell."""
         if topic in self._topics:
             return
+        deadline = time.monotonic() + timeout
+
+        def left() -> int:
+            # Three questions share the time: whoever publishes has no more.
+            return max(1, int((deadline - time.monotonic()) * 1000))
+
         admin = self._open_admin(timeout)
         try:
             admin.create_topics(
                 {topic: {"num_partitions": self.conf.partitions,
                          "replication_factor": self.conf.replication}},
-                timeout_ms=int(timeout * 1000))
-            admin.wait_for_topics([topic], timeout_ms=int(timeout * 1000))
+                timeout_ms=left())
+            admin.wait_for_topics([topic], timeout_ms=left())
             LOG.info("made the topic %s with %d partitions", topic,
                      self.conf.partitions)
         except kafka_errors.TopicAlreadyExistsError:

@@ -57,9 +57,10 @@ OPTS = [
                help="Bytes of the largest record, its headers included. A "
                     "larger one is rejected. Not more than the brokers' "
                     "message.max.bytes."),
-    cfg.FloatOpt("publish_timeout", default=5.0, min=1.0,
+    cfg.FloatOpt("publish_timeout", default=4.0, min=1.0,
                  help="Seconds after which publishing gives up and the "
-                      "sender is told to try again."),
+                      "sender is told to try again. The API promises that "
+                      "answer within five seconds."),
     cfg.FloatOpt("session_timeout", default=10.0, min=1.0,
                  help="Seconds without a sign of life after which a dead "
                       "consumer's partitions are given to the other members "

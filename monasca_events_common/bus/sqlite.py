@@ -62,9 +62,10 @@ OPTS = [
     cfg.IntOpt("max_record_bytes", default=1_000_000, min=1024, mutable=True,
                help="Bytes of the largest record, its headers included. A "
                     "larger one is rejected."),
-    cfg.FloatOpt("publish_timeout", default=5.0, min=0.1, mutable=True,
+    cfg.FloatOpt("publish_timeout", default=4.0, min=0.1, mutable=True,
                  help="Seconds after which publishing gives up and the "
-                      "sender is told to try again."),
+                      "sender is told to try again. The API promises that "
+                      "answer within five seconds."),
     cfg.FloatOpt("lease_seconds", default=10.0, min=0.1, mutable=True,
                  help="Seconds without a sign of life after which a "
                       "consumer's partitions are given to the other members "

@@ -12,6 +12,8 @@
 
 """gabbi's fixtures: one embedded service for each YAML file."""
 
+import os
+import sqlite3
 import unittest
 import uuid
 
@@ -65,3 +67,53 @@ class Letters(Embedded):
                              position="notification/0", raw=b"{"),
             letter(project_id=service.FOREIGN, raw=b"x" * 1000)],
             "2026-11-25T12:00:00.000000Z")
+
+
+class Outage(Embedded):
+    """A service of which one part is down, from before the first request.
+
+    :cvar part: a live service has to be one whose administrator says with
+        MONASCA_EVENTS_TEST_DOWN that this is down
+    """
+
+    part: str
+
+    def start_fixture(self):
+        if not service.is_live():
+            self.break_part()
+        elif os.environ.get(service.PREFIX + "DOWN") != self.part:
+            raise unittest.SkipTest(f"this service's {self.part} is up")
+
+    def break_part(self) -> None:
+        """Start a service in this process and take the part away from it."""
+        raise NotImplementedError
+
+
+class BusDown(Outage):
+    """Another process holds the log's file and does not let it go."""
+
+    part = "bus"
+
+    def break_part(self):
+        _RUNNING.append(service.Service(pump=False, settings={
+            "sqlite_bus__publish_timeout": "0.3"}))
+        self._other = sqlite3.connect(
+            _RUNNING[-1].parts.conf.sqlite_bus.path, isolation_level=None)
+        self._other.execute("BEGIN EXCLUSIVE")
+
+    def stop_fixture(self):
+        if not service.is_live():
+            self._other.close()
+        super().stop_fixture()
+
+
+class StoreDown(Outage):
+    """Something else has taken the place of the store's file."""
+
+    part = "store"
+
+    def break_part(self):
+        _RUNNING.append(service.Service(pump=False))
+        path = _RUNNING[-1].parts.conf.sqlite_store.path
+        os.remove(path)
+        os.mkdir(path)

@@ -27,11 +27,20 @@ from tests.functional import fixtures
 from tests.functional import service
 
 
-def load_tests(loader, tests, pattern):
+def load(loader, name: str, *folder: str):
+    """Return the tests of a folder's YAML files.
+
+    :param name: the module's that has them
+    :param folder: its place below this one
+    """
     service.set_environment()
     where = ({"url": os.environ[service.PREFIX + "URL"]}
              if service.is_live()
              else {"host": None, "intercept": fixtures.application})
     return driver.build_tests(
-        os.path.join(os.path.dirname(__file__), "gabbits"), loader,
-        fixture_module=fixtures, test_loader_name=__name__, **where)
+        os.path.join(os.path.dirname(__file__), *folder), loader,
+        fixture_module=fixtures, test_loader_name=name, **where)
+
+
+def load_tests(loader, tests, pattern):
+    return load(loader, __name__, "gabbits")

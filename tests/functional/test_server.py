@@ -281,7 +281,7 @@ class OutageTest(unittest.TestCase):
         self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)
         self.assertEqual("bus_unavailable",
                          answer.json()["errors"][0]["code"])
-        # Not a measurement: a hang would take the driver's own 5 s or more.
+        # Not a measurement: a hang would take until the client gives up.
         self.assertLess(took, service.PATIENCE)
         self.assertEqual(202, self.post(self.client).status_code)
 

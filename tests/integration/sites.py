@@ -268,6 +268,14 @@ class EmbeddedSite(Site):
         self._accounts: Mapping[str, Mapping] = {}
 
     def start(self) -> None:
+        self.start_api()
+        self._configure(self._accounts["service"]["token"],
+                        self.projects["operator"])
+        self.daemons.start("persister")
+        self.daemons.start("agent")
+
+    def start_api(self) -> None:
+        """Start the API alone, which makes the accounts."""
         self.layout.prepare()
         self._configure()
         self.daemons.config = self.layout.config
@@ -279,10 +287,6 @@ class EmbeddedSite(Site):
             "A": self._accounts["demo-member"]["project_id"],
             "B": self._accounts["alt-member"]["project_id"],
             "operator": self._accounts["admin"]["project_id"]}
-        self._configure(self._accounts["service"]["token"],
-                        self.projects["operator"])
-        self.daemons.start("persister")
-        self.daemons.start("agent")
 
     def _configure(self, token: str = "", operator: str = "") -> None:
         self.layout.configure(token, operator)

@@ -13,7 +13,7 @@
 
 """The functional suites, unchanged, against whole installations: what they
 say of the application in one process must hold of daemons over HTTP (B13–B15,
-B18, B19, S1–S6)."""
+B18, B19, S1–S6), also while a part is down (F5, F7)."""
 
 import json
 import os
@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import uuid
 
@@ -30,12 +31,16 @@ import yaml
 
 from monasca_events_api.identity import local
 from tests.functional import service
+from tests.integration import servers
+from tests.integration.daemons import wait_for
+from tests.integration.proxy import Proxy
 from tests.integration.sites import EmbeddedSite
 from tests.integration.sites import LiveSite
 from tests.integration.sites import Site
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _YAML = "tests.functional.test_gabbi"
+_OUTAGE = "tests.functional.test_outage"
 _SUITES = ("tests.functional.test_matrix", "tests.functional.test_limits")
 
 #: persona of the functional suites → (the site's project, role)
@@ -44,6 +49,10 @@ _PERSONAS = {"READER": ("A", "reader"), "MEMBER": ("A", "member"),
              "SERVICE": ("operator", "service"),
              "FOREIGN_MEMBER": ("B", "member"),
              "NO_ROLE": ("A", "swiftoperator")}
+
+#: Times that a request may take longer than promised before that is so: the
+#: machine is shared with all the servers.
+_ATTEMPTS = 5
 
 
 def expected() -> tuple[int, int]:
@@ -135,3 +144,119 @@ class TestLiveContract(ContractTests, unittest.TestCase):
         # and Keystone would be asked for each of some thousand requests.
         return LiveSite(folder, extra="[keystone_authtoken]\n"
                                       "token_cache_time = 300\n")
+
+
+class OutageTests:
+    """An API whose bus is down before it starts; a ``driver`` says whose."""
+
+    driver: str
+
+    def setUp(self):
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.kafka = Proxy(servers.up("kafka")["port"])
+        self.addCleanup(self.kafka.close)
+        self.kafka.refuse()
+        self.site = self.make_site(folder, f"""
+[bus]
+driver = {self.driver}
+topic = monevents_{uuid.uuid4().hex}
+[kafka_events]
+uri = 127.0.0.1:{self.kafka.port}
+""")
+
+    def make_site(self, folder: pathlib.Path, extra: str) -> Site:
+        site = EmbeddedSite(folder, extra)
+        self.addCleanup(site.close)
+        site.start_api()
+        return site
+
+    def post(self):
+        return self.site.call("POST", "/v1.0/events",
+                              self.site.token("A", "member"),
+                              json={"events": [{"event_type": "outage"}]})
+
+    def refused_after(self) -> float:
+        """Return how many seconds the quickest of some answers took."""
+        taken = []
+        while len(taken) < _ATTEMPTS and min(taken, default=5) >= 5:
+            began = time.monotonic()
+            answer = self.post()
+            taken.append(time.monotonic() - began)
+            self.assertEqual(503, answer.status_code, answer.text)
+            self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        return min(taken)
+
+    def test_503_comes_within_5_seconds_until_the_bus_is_there(self):
+        """It needs no restart: the same processes take events then (F5)."""
+        workers = self.site.daemons.workers("api")
+        with self.subTest("as the YAML files say it"):
+            run_outage(self, self.site, "bus")
+        with self.subTest("nobody listens"):
+            self.assertLess(self.refused_after(), 5)
+        self.kafka.resume()
+        self.kafka.hang()
+        with self.subTest("the broker hangs"):
+            self.assertLess(self.refused_after(), 5)
+        self.kafka.resume()
+        wait_for("the API takes events",
+                 lambda: self.post().status_code == 202)
+        wait_for("the API is healthy", lambda: self.site.call(
+            "GET", "/healthcheck", "").status_code == 200)
+        self.assertNotEqual([], workers)
+        self.assertEqual(workers, self.site.daemons.workers("api"))
+
+
+class TestKafkaOutage(OutageTests, unittest.TestCase):
+    """By kafka-python."""
+
+    driver = "kafka"
+
+
+class TestConfluentOutage(OutageTests, unittest.TestCase):
+    """By confluent-kafka."""
+
+    driver = "confluent"
+
+
+class TestElasticsearchOutage(unittest.TestCase):
+    """An API whose store is down before it starts."""
+
+    def test_posting_goes_on_and_reading_waits(self):
+        """F7"""
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        store = Proxy(servers.up("elasticsearch")["port"])
+        self.addCleanup(store.close)
+        store.refuse()
+        site = EmbeddedSite(folder, f"""
+[store]
+driver = elasticsearch
+[elasticsearch]
+hosts = http://127.0.0.1:{store.port}
+index_name = ev{uuid.uuid4().hex}
+""")
+        self.addCleanup(site.close)
+        site.start_api()
+        run_outage(self, site, "store")
+        store.resume()
+        wait_for("the API reads", lambda: site.call(
+            "GET", "/v1.0/events",
+            site.token("A", "member")).status_code == 200)
+
+
+def run_outage(case: unittest.TestCase, site: Site, part: str) -> None:
+    """Run the YAML file of a part against a site where that part is down."""
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest", "-v", _OUTAGE], cwd=_ROOT,
+        env={**os.environ, service.PREFIX + "URL": site.url,
+             service.PREFIX + "TOKEN_MEMBER": site.token("A", "member"),
+             service.PREFIX + "DOWN": part},
+        capture_output=True, text=True, timeout=300, check=False)
+    case.assertEqual(0, done.returncode, done.stderr)
+    wanted = yaml.safe_load(
+        (_ROOT / f"tests/functional/gabbits/outage/{part}.yaml").read_text())
+    passed = re.findall(rf"^{part}: (.+) \.\.\. ok$", done.stderr,
+                        re.MULTILINE)
+    case.assertEqual([one["name"] for one in wanted["tests"]], passed,
+                     done.stderr)
