@@ -342,7 +342,7 @@ class DispatcherContract(_Case):
     def test_one_that_waits_can_be_cancelled_until_it_is_due(self):
         _, action = self.run_one()
         kept, undone = (self.table.add(
-            status="waiting", next_at=time.time() + 0.7)[0]
+            status="waiting", next_at=time.time() + 4)[0]
             for _ in range(2))
         self.table.change(undone["delivery_id"], status="cancelled")
         self.table.await_status(kept["delivery_id"], "delivered")
@@ -414,14 +414,14 @@ class DispatcherContract(_Case):
         go_on = threading.Event()
         self.addCleanup(go_on.set)
         running, action = self.run_one(lambda one: go_on.wait() and None,
-                                       lease=0.3)
+                                       lease=3.0)
         other, idle = self.run_one()
         made, = running.hand_over(self.table)
         ends = set()
 
         def look():
             ends.add(self.table.get(made["delivery_id"])["lease_until"])
-            return len(ends) > 8
+            return len(ends) > 3
         until("it was prolonged again and again", look)
         go_on.set()
         self.table.await_status(made["delivery_id"], "delivered")

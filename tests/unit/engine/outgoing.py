@@ -41,7 +41,7 @@ PROJECT = "a" * 32
 AT = "2026-11-22T10:00:00.000000Z"
 
 #: Seconds that a test waits for something before it gives up.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def until(what: str, condition: Callable[[], object]):

@@ -318,7 +318,7 @@ class TestTime(WebhookCase):
             request.send_header("Content-Length", "60000")
             request.end_headers()
         receiver = self.dripping(begin)
-        self.call(self.webhook(receiver.port, timeout=0.5),
+        self.call(self.webhook(receiver.port, timeout=5.0),
                   f"https://{HOST}:{receiver.port}/")
 
     def test_one_that_never_finishes_tls_is_given_up(self):
