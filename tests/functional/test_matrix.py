@@ -16,7 +16,6 @@ A route without a row fails, so that a new one cannot be forgotten.
 """
 
 import json
-import time
 import unittest
 import uuid
 
@@ -27,6 +26,7 @@ from monasca_events_api.controllers import root
 from monasca_events_api.controllers.stream import EVENT_STREAM
 from tests.functional import fixtures
 from tests.functional import service
+from tests.integration.daemons import wait_for
 
 NONE, BAD = "NONE", "BAD"
 PERSONAS = (NONE, BAD, "NO_ROLE", "READER", "MEMBER", "MANAGER", "ADMIN",
@@ -340,14 +340,10 @@ class MatrixTest(unittest.TestCase):
             json={"events": [{"event_type": "matrix", "payload": {}}]})
         cls.event_id = posted.json()["event_ids"][0]
         # Searchable, not only there: by its id Elasticsearch finds it sooner.
-        for _ in range(600):
-            found = cls.client.get("/v1.0/events?event_type=matrix",
-                                   headers=service.token("READER"))
-            if cls.event_id in found.text:
-                break
-            time.sleep(0.02)
-        else:
-            raise AssertionError("the event did not arrive in the store")
+        wait_for("the event is in the store", lambda: (
+            cls.event_id in cls.client.get(
+                "/v1.0/events?event_type=matrix",
+                headers=service.token("READER")).text), every=0.02)
 
     def things(self):
         return Things(self.client, self.event_id, self.service

@@ -15,13 +15,13 @@
 
 import json
 import random
-import time
 import unittest
 import uuid
 
 from monasca_events_common.catalog import Catalog
 
 from tests.functional import service
+from tests.integration.daemons import wait_for
 
 PATTERN = {"event_type": [{"prefix": "shop."}]}
 
@@ -52,20 +52,15 @@ class TransformsTest(unittest.TestCase):
         posted = self.call("POST", "events", persona, json={"events": [
             {"event_type": "shop.order", "payload": payload}]})
         event_id, = posted.json()["event_ids"]
-        for _ in range(500):
-            found = self.call("GET", f"events/{event_id}", persona)
-            if found.status_code == 200:
-                return found.json()
-            time.sleep(0.02)
-        raise AssertionError("the event is not stored")
+        return wait_for("the event is stored", lambda: (
+            found.json() if (found := self.call(
+                "GET", f"events/{event_id}", persona)).status_code == 200
+            else None), every=0.02)
 
     def until(self, holds, **payload) -> dict:
         """Post events until one is stored so; return it."""
-        for _ in range(100):
-            found = self.store(**payload)
-            if holds(found):
-                return found
-        raise AssertionError(f"not in force yet: {found}")
+        return wait_for("it is in force", lambda: (
+            found if holds(found := self.store(**payload)) else None))
 
     def test_a_mask_is_in_force_until_it_is_deleted(self):
         made = self.define({"mask": ["payload.password"]})
