@@ -54,7 +54,7 @@ OPTS = [
     cfg.ListOpt("sources", default=["notifications"],
                 help="Where notifications come from: notifications "
                      "(oslo.messaging), amqp (the same queues, read "
-                     "directly and several times faster), file, or "
+                     "directly and several times faster), file, syslog, or "
                      "module:Class."),
     cfg.StrOpt("operator_project_id",
                help="The id of the project that gets the events whose tenant "
@@ -197,7 +197,8 @@ def make_pipeline(conf: cfg.ConfigOpts, queue: Spool, letters: DeadLetters,
 def check(conf: cfg.ConfigOpts) -> None:
     """Raise Misconfigured where the options cannot work. Opens nothing."""
     register(conf)
-    get_sources(conf, conf.agent.sources)
+    for source in get_sources(conf, conf.agent.sources):
+        source.check()
     endpoints.make_session(conf)
     make_normaliser(conf)
 

@@ -118,16 +118,19 @@ class Normaliser:
         self._publishers: dict[str, tuple] = {}
         self._window = ("", "", "")
 
-    def __call__(self, notification: Mapping, received_at: str) -> dict:
+    def __call__(self, notification: Mapping, received_at: str,
+                 source: str = SOURCE) -> dict:
         """Same as :meth:`normalise`, so that a pipeline takes a function."""
-        return self.normalise(notification, received_at)
+        return self.normalise(notification, received_at, source)
 
-    def normalise(self, notification: Mapping, received_at: str) -> dict:
+    def normalise(self, notification: Mapping, received_at: str,
+                  source: str = SOURCE) -> dict:
         """Return the canonical event; ``event_id`` is the source's own id.
 
         :param notification: the inner message, context as ``_context_*`` keys
             or as a mapping under ``context``
         :param received_at: when ours first saw it, canonical text
+        :param source: by which road it came
         :raises Rejected: it can never be an event
         :raises Dropped: a policy says so
         """
@@ -149,10 +152,10 @@ class Normaliser:
             body.own()
             fit.fit_keys(body.payload, self._limits.keys, body.truncated)
 
-        return self._event(wire, plan, body, received_at)
+        return self._event(wire, plan, body, received_at, source)
 
     def _event(self, wire: Notification, plan: Plan, body: Redacted,
-               received_at: str) -> dict:
+               received_at: str, source: str) -> dict:
         marks: dict = {}
         payload = body.payload
         shape = body.shape
@@ -199,7 +202,7 @@ class Normaliser:
             "received_at": received_at,
             "publisher_id": publisher_id,
             "priority": wire.priority,
-            "source": SOURCE,
+            "source": source,
             "resource_type": plan.resource_type,
             "resource_id": resource_id
             or (find_resource and find_resource(payload)),

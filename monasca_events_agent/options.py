@@ -22,7 +22,8 @@ from monasca_events_common import credentials
 
 # Sources whose options are in the sample; imported only when it is made.
 _SOURCES = ("monasca_events_agent.sources.notifications:NotificationSource",
-            "monasca_events_agent.sources.file:FileSource")
+            "monasca_events_agent.sources.file:FileSource",
+            "monasca_events_agent.sources.syslog:SyslogSource")
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -52,9 +52,9 @@ STAGE = "agent"
 #: Bytes of a dead letter's raw form at most.
 MAX_RAW = 1024 * 1024
 
-#: A notification and when ours first saw it → the canonical event.
-#: Raises Rejected or Dropped.
-Normalise = Callable[[Mapping, str], Mapping]
+#: A notification, when ours first saw it and by which road it came → the
+#: canonical event. Raises Rejected or Dropped.
+Normalise = Callable[[Mapping, str, str], Mapping]
 
 
 @dataclasses.dataclass(slots=True)
@@ -123,7 +123,7 @@ class Pipeline(Intake):
                 reason = self._filter.refuses(body)
                 if reason is None:
                     outcome.events.append(encode(
-                        self._normalise(body, received_at)))
+                        self._normalise(body, received_at, notice.source)))
                     continue
             except Dropped as dropped:
                 reason = dropped.reason

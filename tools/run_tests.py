@@ -35,7 +35,8 @@ PARTS = ("style", "unit", "functional", "docs", "integration", "bench")
 #: run side by side, each in a process, for both wait most of the time.
 APART = ("acting_embedded", "agent_embedded", "bus_kafka", "cli",
          "dead_letters", "devstack", "faults_embedded", "flow_embedded",
-         "poster_tls", "standalone", "transforms_embedded", "wsgi_servers")
+         "poster_tls", "standalone", "syslog_embedded",
+         "transforms_embedded", "wsgi_servers")
 
 #: The part of a test's name that it shares with those in its process.
 TOGETHER = (rf"tests\.integration(?=\.test_(?:{'|'.join(APART)})\.)"

@@ -36,10 +36,12 @@ class Notice:
         notification itself where a library has decoded it already
     :ivar position: where it came from, for the dead letters; a repeat has the
         same one if that is possible
+    :ivar source: what the event says of the road by which it came
     """
 
     body: bytes | Mapping
     position: str
+    source: str = "notification"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +76,13 @@ class Source(abc.ABC):
 
     A driver has OPTS and GROUP, and is made with its option group alone.
     """
+
+    def check(self) -> None:
+        """Raise Misconfigured where it could not run here.
+
+        For a driver that has to look for that, at an address for example;
+        keeps nothing.
+        """
 
     @abc.abstractmethod
     def run(self, deliver: Intake, stop: threading.Event) -> None:

@@ -151,7 +151,7 @@ class TestAgent(AgentTest):
     def test_every_group_is_in_the_sample(self):
         found = dict(agent_options.list_opts())
         self.assertEqual({"agent", "spool", "poster", "notifications",
-                          "file", "api_auth", "monasca_events_file"},
+                          "syslog", "file", "api_auth", "monasca_events_file"},
                          set(found))
         for group, opts in found.items():
             self.assertEqual(len(opts), len({opt.name for opt in opts}))

@@ -35,7 +35,7 @@ from tests.unit.agent.sink import options
 NOW = datetime.datetime(2026, 11, 22, tzinfo=datetime.timezone.utc)
 
 
-def normalise(notification, received_at):
+def normalise(notification, received_at, source):
     """Stands for the normaliser: what it may return and raise."""
     if notification["event_type"] == "drop":
         raise Dropped("other_format_kept")
