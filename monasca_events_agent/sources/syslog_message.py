@@ -165,7 +165,8 @@ def _read_new(message: Message, rest: str) -> bool:
     (message.timestamp, message.host, message.app, message.procid,
      message.msgid) = (None if one == "-" else one for one in head.groups())
     message.data = data
-    message.text = rest[place + 1:].removeprefix("\ufeff")
+    # rsyslog keeps the space that the older form has behind a tag.
+    message.text = rest[place + 1:].removeprefix("\ufeff").removeprefix(" ")
     return True
 
 

@@ -46,7 +46,7 @@ class TestMessage(unittest.TestCase):
         found = self.read(
             '<165>1 2026-08-24T05:14:15.000003-07:00 web.example app-1 8710 '
             'ID47 [ex@32473 iut="3" says="a \\"b\\" \\] \\\\ c"][two@1 x="y"] '
-            '\ufeffan event')
+            '\ufeff an event')
         self.assertEqual({
             "facility": "local4", "severity": "notice",
             "hostname": "web.example", "app_name": "app-1", "procid": "8710",
