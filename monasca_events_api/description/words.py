@@ -111,7 +111,8 @@ WORDS = {
     "limited": "Whether it was held back by the rate limit.",
     "limits": "What a request may have at most.",
     "links": "Addresses: of the thing itself, and of the next page.",
-    "logs": "Lines of logs that name the resource or the request.",
+    "logs": "Lines of logs that name the resource or the request, and those "
+            "of its requests.",
     "marks": "What the service did to the event on its way.",
     "mask": "Make these values unreadable.",
     "matches": "Whether the event is one that is wanted.",

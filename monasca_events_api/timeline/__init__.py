@@ -56,13 +56,16 @@ class Subject:
     :ivar project_id: whose, or ``ALL``
     :ivar ident: the id of the resource or of the request
     :ivar is_request: which of both
-    :ivar since, until: canonical timestamps, from and before, or None; once
-        events were found those of the first and of the last one
+    :ivar since, until: canonical timestamps, from and before, or None
     :ivar related: whether what only happened in the same requests counts
     :ivar limit: things that a source gives at most
     :ivar now: when it was asked for
     :ivar token: the caller's, for services that decide themselves what the
         caller may see
+    :ivar first, last: once events were found, when the first and the last
+        one happened
+    :ivar requests: once events were found, the ids of the other requests in
+        which they happened, the newest ones first
     """
 
     project_id: object
@@ -74,6 +77,14 @@ class Subject:
     limit: int
     now: datetime.datetime
     token: str
+    first: str | None = None
+    last: str | None = None
+    requests: Sequence[str] = ()
+
+    def narrowed(self) -> "Subject":
+        """Return it with the time of its events where none was asked for."""
+        return dataclasses.replace(self, since=self.since or self.first,
+                                   until=self.until or self.last)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,8 +112,8 @@ class Source(abc.ABC):
     """Finds one kind of things. Safe to use from several threads.
 
     :cvar KEY: under which the answer shows them; sources may share one
-    :cvar AFTER_EVENTS: whether it wants to know when the events happened,
-        and so is asked after they were found
+    :cvar AFTER_EVENTS: whether it wants to know when the events happened
+        and in which requests, and so is asked after they were found
     """
 
     KEY: str

@@ -66,7 +66,7 @@ class Gatherer:
             names = [name for name, one in self._sources.items()
                      if one.AFTER_EVENTS is later]
             if later:
-                subject = _narrowed(subject, lists.get("events", ()))
+                subject = _told(subject, lists.get("events", ()))
             for name, outcome in self._ask(names, subject):
                 if isinstance(outcome, Findings):
                     lists[self._sources[name].KEY] += outcome.items
@@ -109,10 +109,17 @@ def _sentence(name: str, error: BaseException) -> str:
     return f"it failed by a fault of its own: {type(error).__name__}"
 
 
-def _narrowed(subject: Subject, events: Iterable[Mapping]) -> Subject:
-    """Return the subject with the time in which its events happened."""
-    times = sorted(one["timestamp"] for one in events)
-    if not times:
+def _told(subject: Subject, events: Iterable[Mapping]) -> Subject:
+    """Return the subject with what its events tell of it."""
+    newest = sorted(events, key=lambda one: one["timestamp"], reverse=True)
+    if not newest:
         return subject
-    return dataclasses.replace(subject, since=subject.since or times[0],
-                               until=subject.until or times[-1])
+    # What asked for a request is not what was done for it.
+    names = ("request_id",) if subject.is_request \
+        else ("request_id", "global_request_id")
+    requests = dict.fromkeys(one.get(name) for one in newest
+                             for name in names)
+    return dataclasses.replace(
+        subject, first=newest[-1]["timestamp"], last=newest[0]["timestamp"],
+        requests=tuple(one for one in requests
+                       if one and one != subject.ident))

@@ -37,6 +37,7 @@ class Gnocchi(Source):
         self._service = service.Service(conf, "Gnocchi")
 
     def find(self, subject: Subject) -> Findings:
+        subject = subject.narrowed()
         if subject.is_request or subject.since is None:
             # Metrics are of resources, and without a time of all their life.
             return Findings(())

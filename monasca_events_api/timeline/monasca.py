@@ -42,6 +42,7 @@ class Monasca(Source):
         self._service = service.Service(conf, "Monasca")
 
     def find(self, subject: Subject) -> Findings:
+        subject = subject.narrowed()
         # A colon or a comma would be another dimension.
         if subject.is_request or subject.since is None \
                 or not set(subject.ident).isdisjoint(",:|&"):

@@ -13,10 +13,11 @@
 
 """Events and log lines of a timeline, from the store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
+from monasca_events_api.inputs import cadf
 from monasca_events_api.timeline import Findings
 from monasca_events_api.timeline import GROUP
 from monasca_events_api.timeline import Source
@@ -36,6 +37,8 @@ _LINE = 2000
 _MESSAGES = ("message", "msg", "MESSAGE", "log")
 
 AUDIT = "audit."
+
+_REQUESTS = ("request_id", "global_request_id")
 
 
 class _Stored(Source):
@@ -80,10 +83,7 @@ class Events(_Stored):
                 truncated = truncated or is_cut
                 for event in one:
                     found.setdefault(event["event_id"], shown(event, True))
-        ordered = sorted(found.values(), key=lambda one: (
-            one["timestamp"], one["event_id"]))
-        cut = ordered[-subject.limit:]
-        return Findings(cut, truncated or len(cut) < len(ordered))
+        return _newest(found, subject.limit, truncated)
 
     def _terms(self, *terms: Term) -> list[Term]:
         sources = tuple(self._log_sources())[:MAX_VALUES]
@@ -98,13 +98,12 @@ class Events(_Stored):
         else:
             requests = list(dict.fromkeys(
                 one[name] for one in own
-                for name in ("request_id", "global_request_id") if one[name]))
+                for name in _REQUESTS if one[name]))
         # The newest ones: own is newest first.
         chosen = tuple(requests[:MAX_VALUES])
         if not chosen:
             return
-        names = ["global_request_id"] if subject.is_request \
-            else ["request_id", "global_request_id"]
+        names = _REQUESTS[1:] if subject.is_request else _REQUESTS
         for name in names:
             found, is_cut = self._search(
                 subject, self._terms(Term(name, "eq", chosen)))
@@ -112,19 +111,49 @@ class Events(_Stored):
 
 
 class Logs(_Stored):
-    """Lines of logs that hold the id, as a field or as a word."""
+    """Lines of logs that hold the id, as a field or as a word.
+
+    To a resource belong also lines of the requests that concern it, and to a
+    request those of what was done for it; such a line says in a field of
+    which request it is.
+    """
 
     KEY = "logs"
+    AFTER_EVENTS = True
 
     def find(self, subject: Subject) -> Findings:
         sources = tuple(self._log_sources())[:MAX_VALUES]
         words = tuple(events.words([subject.ident]))
         if not sources or not words:
             return Findings(())
-        found, truncated = self._search(
-            subject, [Term("source", "eq", sources)], words)
-        found.reverse()
-        return Findings([line(one) for one in found], truncated)
+        # Words are of what a line says, not of its fields.
+        names = _REQUESTS if subject.is_request else ("resource_id",)
+        wanted = [(False, None, words)] + [
+            (False, Term(name, "eq", (subject.ident,)), ()) for name in names]
+        chosen = tuple(subject.requests[:MAX_VALUES])
+        truncated = False
+        if subject.related and chosen:
+            wanted += [(True, Term(name, "eq", chosen), ())
+                       for name in _REQUESTS]
+            truncated = len(chosen) < len(subject.requests)
+        found: dict[str, dict] = {}
+        for is_related, term, words in wanted:
+            some, is_cut = self._search(
+                subject, [Term("source", "eq", sources),
+                          *([term] if term else [])], words)
+            truncated = truncated or is_cut
+            for one in some:
+                found.setdefault(one["event_id"], line(one, is_related))
+        return _newest(found, subject.limit, truncated)
+
+
+def _newest(found: Mapping[str, dict], limit: int, truncated: bool
+            ) -> Findings:
+    """Return so many at most of what was found, by its id."""
+    ordered = sorted(found.values(), key=lambda one: (
+        one["timestamp"], one["event_id"]))
+    cut = ordered[-limit:]
+    return Findings(cut, truncated or len(cut) < len(ordered))
 
 
 def shown(event: dict, related: bool) -> dict:
@@ -134,14 +163,19 @@ def shown(event: dict, related: bool) -> dict:
     """
     made = {name: value for name, value in event.items()
             if name != "payload"}
-    made["kind"] = "audit" if event["event_type"].startswith(AUDIT) \
-        else "event"
+    # Keystone's own events are CADF under names of Keystone's.
+    is_audit = event["event_type"].startswith(AUDIT) \
+        or cadf.is_event(event["payload"])
+    made["kind"] = "audit" if is_audit else "event"
     made["related"] = related
     return made
 
 
-def line(event: dict) -> dict:
-    """Return a line of a log as a timeline shows it."""
+def line(event: dict, related: bool) -> dict:
+    """Return a line of a log as a timeline shows it.
+
+    :param related: whether it only says that it is of the same request
+    """
     payload = event["payload"]
     text = next((payload[name] for name in _MESSAGES
                  if type(payload.get(name)) is str), None)
@@ -149,4 +183,5 @@ def line(event: dict) -> dict:
         "event_id", "project_id", "timestamp", "event_type", "priority",
         "publisher_id", "source", "resource_id", "request_id")}
     made["message"] = None if text is None else text[:_LINE]
+    made["related"] = related
     return made

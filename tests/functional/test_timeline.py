@@ -20,6 +20,7 @@ import uuid
 
 import orjson
 
+from monasca_events_api.inputs import cadf
 from monasca_events_common.database.tables import FIRINGS
 from monasca_events_common.errors import StoreUnavailable
 from tests.contract.store_case import at
@@ -67,6 +68,21 @@ class TimelineTest(unittest.TestCase):
                   payload={"message": "spawning vm-1 took long"}),
             event("line", 6, source="syslog", payload={
                 "message": "nothing of it"}),
+            event("line", 7, source="syslog", request_id="req-b", payload={
+                "message": "[req-b] port is up"}),
+            event("line", 8, source="log", global_request_id="req-a",
+                  payload={"message": "volume is made"}),
+            event("line", 8.5, source="log", payload={
+                "message": "[req-a demo] scheduled"}),
+            event("line", 8.6, source="log", resource_id="vm-1",
+                  payload={"message": "it boots"}),
+            event("line", 12, service.FOREIGN, source="syslog",
+                  request_id="req-a", payload={"message": "another's"}),
+            event("identity.user.created", 9, resource_id="user-1",
+                  request_id="req-k", payload={
+                      "typeURI": cadf.TYPE_URI, "action": "created.user"}),
+            event("identity.user.updated", 9.5, resource_id="user-1",
+                  request_id="req-l", payload={"resource_info": "user-1"}),
             event(f"{CREATE}.start", 1, service.FOREIGN, **server)])))
 
     def get(self, query, persona="READER", status=200, client=None):
@@ -105,10 +121,38 @@ class TimelineTest(unittest.TestCase):
             (one["start"], one["end"]) for one in found["gaps"]])
         self.assertEqual([], self.get("resource_id=vm-1&gap=8000")["gaps"])
 
+    def test_audit_is_told_by_its_form_too(self):
+        """B38: Keystone names its CADF as it names its other events."""
+        self.assertEqual(["audit", "event"], [
+            one["kind"] for one in
+            self.get("resource_id=user-1")["events"]])
+
+    def lines(self, query) -> list[tuple[str, bool]]:
+        return [(one["message"], one["related"])
+                for one in self.get(query)["logs"]]
+
     def test_lines_of_logs_that_name_it_are_beside_the_events(self):
-        found, = self.get("resource_id=vm-1")["logs"]
+        found, other = self.get("resource_id=vm-1&related=false")["logs"]
+        self.assertEqual("it boots", other["message"])
         self.assertEqual(("spawning vm-1 took long", "nova-compute", at(5)), (
             found["message"], found["publisher_id"], found["timestamp"]))
+
+    def test_lines_of_its_requests_are_there_too(self):
+        """B38: they need not name it."""
+        self.assertEqual(
+            [("spawning vm-1 took long", False), ("[req-b] port is up", True),
+             ("volume is made", True), ("it boots", False)],
+            self.lines("resource_id=vm-1"))
+        self.assertEqual([], self.lines("resource_id=vm-2"))
+
+    def test_a_request_has_the_lines_that_name_it_and_what_it_caused(self):
+        self.assertEqual(
+            [("[req-b] port is up", True), ("volume is made", False),
+             ("[req-a demo] scheduled", False)],
+            self.lines("request_id=req-a"))
+        self.assertEqual(
+            [("volume is made", False), ("[req-a demo] scheduled", False)],
+            self.lines("request_id=req-a&related=false"))
 
     def test_a_request_has_what_was_done_in_it_and_for_it(self):
         found = self.get("request_id=req-a")
@@ -130,18 +174,31 @@ class TimelineTest(unittest.TestCase):
         self.assertEqual([("unbegun", None)], [
             (one["state"], one["start"]) for one in found["spans"]])
 
+    def firing(self, project_id, key, seconds, event=None):
+        """Have a trigger have fired; return the firing's id."""
+        firing_id = str(uuid.uuid4())
+        with self.service.parts.database.begin() as connection:
+            connection.execute(FIRINGS.insert().values(
+                firing_id=firing_id, project_id=project_id,
+                trigger_id="t", at=NOON.timestamp() + seconds,
+                outcome="fired", created_at=0.0,
+                content=orjson.dumps({
+                    "firing_id": firing_id, "key": key, "event": event,
+                    "at": at(seconds)}).decode()))
+        return firing_id
+
+    def test_firings_of_a_request_are_there(self):
+        by_event = self.firing(service.PROJECT, {"user_id": "u"}, 10, {
+            "resource_id": "vm-f", "request_id": "req-f"})
+        by_key = self.firing(service.PROJECT, {"request_id": "req-f"}, 20)
+        self.firing(service.PROJECT, {"request_id": "req-ff"}, 30)
+        self.firing(service.FOREIGN, {"request_id": "req-f"}, 40)
+        self.assertEqual([by_event, by_key], [
+            one["firing_id"] for one in
+            self.get("request_id=req-f")["firings"]])
+
     def test_firings_that_name_it_are_there(self):
-        def firing(project_id, key, seconds, event=None):
-            firing_id = str(uuid.uuid4())
-            with self.service.parts.database.begin() as connection:
-                connection.execute(FIRINGS.insert().values(
-                    firing_id=firing_id, project_id=project_id,
-                    trigger_id="t", at=NOON.timestamp() + seconds,
-                    outcome="fired", created_at=0.0,
-                    content=orjson.dumps({
-                        "firing_id": firing_id, "key": key, "event": event,
-                        "at": at(seconds)}).decode()))
-            return firing_id
+        firing = self.firing
         by_key = firing(service.PROJECT, {"resource_id": "vm-1"}, 20)
         by_event = firing(service.PROJECT, {}, 10, {"resource_id": "vm-1"})
         firing(service.PROJECT, {"resource_id": "vm-10"}, 30)
@@ -157,7 +214,8 @@ class TimelineTest(unittest.TestCase):
         """S1"""
         found = self.get("resource_id=vm-1", "FOREIGN_MEMBER")
         self.assertEqual([f"{CREATE}.start"], self.types(found))
-        self.assertEqual([], found["logs"])
+        self.assertEqual(["another's"],
+                         [one["message"] for one in found["logs"]])
         for status, persona in ((403, "MEMBER"), (200, "ADMIN")):
             self.get("resource_id=vm-1&all_projects=true", persona, status)
         self.assertEqual(8, len(self.get(
@@ -181,7 +239,7 @@ class TimelineTest(unittest.TestCase):
                          self.types(found))
         self.assertTrue(found["truncated"])
         self.assertTrue(found["sources"]["events"]["truncated"])
-        self.assertFalse(found["sources"]["logs"]["truncated"])
+        self.assertFalse(found["sources"]["firings"]["truncated"])
 
     def test_a_store_that_is_away_is_named_and_firings_are_there(self):
         class Away:

@@ -13,6 +13,7 @@
 
 """One source fails, another hangs: the rest is there."""
 
+import dataclasses
 import datetime
 import threading
 import unittest
@@ -34,8 +35,11 @@ class Working(timeline.Source):
     KEY = "events"
 
     def find(self, subject):
-        return Findings([{"timestamp": "2026-11-25T12:00:00.000000Z"},
-                         {"timestamp": "2026-11-25T11:00:00.000000Z"}], True)
+        return Findings([{"timestamp": "2026-11-25T12:00:00.000000Z",
+                          "request_id": "req-b", "global_request_id": None},
+                         {"timestamp": "2026-11-25T11:00:00.000000Z",
+                          "request_id": "req-a",
+                          "global_request_id": "req-u"}], True)
 
 
 class Broken(timeline.Source):
@@ -66,12 +70,15 @@ class Later(timeline.Source):
     AFTER_EVENTS = True
 
     def find(self, subject):
-        return Findings([{"since": subject.since, "until": subject.until}])
+        narrowed = subject.narrowed()
+        return Findings([{"since": narrowed.since, "until": narrowed.until,
+                          "asked": (subject.since, subject.until),
+                          "requests": subject.requests}])
 
 
 class GathererTest(unittest.TestCase):
 
-    def gather(self, **classes):
+    def gather(self, subject=SUBJECT, **classes):
         conf = cfg.ConfigOpts()
         conf.register_opts(timeline.OPTS, group=timeline.GROUP)
         conf([], default_config_files=[], default_config_dirs=[])
@@ -79,7 +86,7 @@ class GathererTest(unittest.TestCase):
         reach = timeline.Reach(None, None, conf)
         return Gatherer({name: cls(None, reach) for name, cls
                          in classes.items()}, conf[timeline.GROUP]
-                        ).gather(SUBJECT)
+                        ).gather(subject)
 
     def test_what_fails_is_named_and_the_rest_is_there(self):
         with self.assertLogs("monasca_events_api", "ERROR"):
@@ -99,11 +106,20 @@ class GathererTest(unittest.TestCase):
         self.assertEqual(2, len(found.lists["events"]))
         self.assertIn("did not answer", found.sources["hanging"]["error"])
 
-    def test_some_are_told_when_the_events_happened(self):
+    def test_some_are_told_when_the_events_happened_and_in_which_requests(
+            self):
         found = self.gather(later=Later, working=Working)
         self.assertEqual([{"since": "2026-11-25T11:00:00.000000Z",
-                           "until": "2026-11-25T12:00:00.000000Z"}],
+                           "until": "2026-11-25T12:00:00.000000Z",
+                           "asked": (None, None),
+                           "requests": ("req-b", "req-a", "req-u")}],
                          found.lists["metrics"])
+
+    def test_to_a_request_belongs_what_was_done_for_it_only(self):
+        request = dataclasses.replace(SUBJECT, ident="req-a",
+                                      is_request=True)
+        found = self.gather(request, later=Later, working=Working)
+        self.assertEqual(("req-b",), found.lists["metrics"][0]["requests"])
 
     def test_where_all_fail_there_is_no_answer(self):
         with self.assertRaisesRegex(Unavailable, "almanac"):
