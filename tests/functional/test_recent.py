@@ -15,7 +15,6 @@
 
 import json
 import sqlite3
-import time
 import unittest
 
 from monasca_events_api.controllers import recent
@@ -25,6 +24,7 @@ from monasca_events_common import database
 from monasca_events_common.catalog import Catalog
 from monasca_events_common.transformer import Transformer
 from tests.functional import service
+from tests.integration.daemons import wait_for
 
 PATH = "/v1.0/events/recent"
 LIMIT = 64 * 1024
@@ -45,11 +45,8 @@ class RecentTest(unittest.TestCase):
                                   headers=service.token("MEMBER"))
         self.assertEqual(202, answer.status_code, answer.text)
         self.sent += len(events)
-        for _ in range(200):
-            if self.get().json()["counters"]["received"] == self.sent:
-                return
-            time.sleep(0.02)
-        self.fail("the events were not seen")
+        wait_for("the events are seen", lambda: self.get().json()[
+            "counters"]["received"] == self.sent, every=0.02)
 
     def get(self, query=""):
         answer = self.client.get(PATH + query,

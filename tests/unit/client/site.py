@@ -28,6 +28,7 @@ from monasca_events_client import Client
 from monasca_events_client import Retries
 from tests.functional import service
 from tests.functional.test_server import Running
+from tests.integration.daemons import wait_for
 
 Weather = Callable[[Callable, dict, Callable], Iterable[bytes]]
 
@@ -159,9 +160,10 @@ class SiteTest(unittest.TestCase):
         return self._until(count, self.client.events.recent, filters)
 
     def _until(self, count: int, ask, filters) -> Sequence[dict]:
-        for _ in range(1000):
-            found = list(ask(**filters))
-            if len(found) >= count:
-                return found
-            threading.Event().wait(0.01)
-        raise AssertionError(f"{len(found)} of {count} events came")
+        found: list[dict] = []
+
+        def came() -> bool:
+            found[:] = ask(**filters)
+            return len(found) >= count
+        wait_for(f"{count} events came", came, every=0.01)
+        return found
