@@ -55,7 +55,7 @@ UNITS = [f"monasca-events-{name}"
 _DATABASE = "page_events"
 
 #: Seconds that the page may take altogether.
-SECONDS = 180
+SECONDS = 600
 
 # useradd: its home directory; install: without the owner, who is not there.
 _USERADD = """while [ $# -gt 0 ]; do

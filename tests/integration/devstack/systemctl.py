@@ -18,21 +18,28 @@
 
 UNITS names the directory of units, LOGS that of what they print. A unit with
 ExecStart is a process of its own, of which stopping tells the first one only
-(KillMode=process); one without is a server of somebody else's, whose PIDFile
-says where it is, and restarting it is SIGHUP.
+(KillMode=process), and which has started when it says so (Type=notify); one
+without is a server of somebody else's, whose PIDFile says where it is, and
+restarting it is SIGHUP.
 """
 
 import configparser
+import contextlib
 import os
 import pathlib
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 #: Seconds that a unit may take to end.
 GRACE = 60
+
+#: Seconds that a unit may take to be ready.
+START = 180
 
 # What a unit finds in its environment, and no more.
 _INHERITED = ("PATH", "HOME")
@@ -67,16 +74,26 @@ class Unit:
     def start(self) -> bool:
         if self.pid() is not None:
             return True
-        with open(self._log, "ab") as log:
-            process = subprocess.Popen(
-                shlex.split(self._service["ExecStart"]), stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL, cwd="/",
-                start_new_session=True,
-                env={name: os.environ[name] for name in _INHERITED})
-        self._pid_file.write_text(str(process.pid))
+        with (tempfile.TemporaryDirectory() as folder,
+              socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told):
+            environment = {name: os.environ[name] for name in _INHERITED}
+            says = self._service.get("Type") == "notify"
+            if says:
+                environment["NOTIFY_SOCKET"] = f"{folder}/notify"
+                told.bind(environment["NOTIFY_SOCKET"])
+            process = self._execute(environment)
+            self._pid_file.write_text(str(process.pid))
+            done = ready(process, told) if says else True
         # Not waited for: this command ends, the unit goes on.
         process.returncode = 0
-        return True
+        return done
+
+    def _execute(self, environment: dict[str, str]) -> subprocess.Popen:
+        with open(self._log, "ab") as log:
+            return subprocess.Popen(
+                shlex.split(self._service["ExecStart"]), stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, cwd="/",
+                start_new_session=True, env=environment)
 
     def stop(self) -> bool:
         pid = self.pid()
@@ -122,8 +139,25 @@ def alive(pid: int) -> bool:
 
 def children(pid: int) -> list[int]:
     """Return the processes that a process started."""
-    return [int(one) for path in pathlib.Path(f"/proc/{pid}/task").glob(
-        "*/children") for one in path.read_text().split()]
+    found: list[int] = []
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        # A thread may end between being listed and being looked at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def ready(process: subprocess.Popen, told: socket.socket) -> bool:
+    """Return once a unit says that it is ready; False where it has ended."""
+    told.settimeout(0.1)
+    deadline = time.monotonic() + START
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"systemctl.py: it was not ready in {START} s")
+        with contextlib.suppress(TimeoutError):
+            if b"READY=1" in told.recv(4096).split(b"\n"):
+                return True
+    return False
 
 
 def ended(runs) -> None:
