@@ -40,9 +40,16 @@ class TestCanaries(unittest.TestCase):
 
     def test_a_notification_has_the_secret_that_it_says_and_no_other(self):
         for one in self.found:
-            words = {word.decode() for word in
-                     canaries.WORD.findall(orjson.dumps(one.message()))}
+            words = canaries.words(orjson.dumps(one.message()))
             self.assertEqual({one.canary[0]} if one.canary else set(), words)
+
+    def test_beside_each_secret_stands_a_beacon_with_its_number(self):
+        for one in self.found:
+            words = canaries.words(orjson.dumps(one.message()),
+                                   canaries.BEACON)
+            self.assertEqual(
+                {one.canary[0].replace("CANARY", "BEACON")}
+                if one.canary else set(), words)
 
     def test_the_tenant_and_the_ids_stay_as_they_were(self):
         options = lifecycles.Options(count=6000)
@@ -66,10 +73,36 @@ class TestCanaries(unittest.TestCase):
             below = os.path.join(directory, "below")
             os.mkdir(below)
             for name, text in (("a", b"\0CANARY-12\0CANARY-3"), ("b", b""),
-                               ("c", b"CANARY")):
+                               ("c", b"CANARY"), ("d", b"beacon-5"),
+                               ("e", b"canary-4")):
                 with open(os.path.join(below, name), "wb") as file:
                     file.write(text)
             self.assertEqual(
                 [(os.path.join(below, "a"), "CANARY-12"),
-                 (os.path.join(below, "a"), "CANARY-3")],
+                 (os.path.join(below, "a"), "CANARY-3"),
+                 (os.path.join(below, "e"), "CANARY-4")],
                 canaries.hits([directory]))
+            self.assertEqual(
+                [(os.path.join(below, "d"), "BEACON-5")],
+                canaries.hits([directory, "gone"], canaries.BEACON))
+
+    def test_a_word_is_found_whole_wherever_the_file_is_cut(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "a")
+            for before in range(canaries._CHUNK - 12, canaries._CHUNK + 2):
+                with self.subTest(before=before):
+                    with open(path, "wb") as file:
+                        file.write(b"7" * before + b"CANARY-123456.")
+                    self.assertEqual([(path, "CANARY-123456")],
+                                     canaries.hits([path]))
+
+    def test_holes_are_left_out_and_what_is_behind_them_is_found(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "a")
+            with open(path, "wb") as file:
+                file.write(b"CANARY-1")
+                file.seek(1 << 40)
+                file.write(b"CANARY-2")
+                file.truncate(1 << 41)
+            self.assertEqual([(path, "CANARY-1"), (path, "CANARY-2")],
+                             canaries.hits([directory]))

@@ -162,18 +162,22 @@ class TestChecker(unittest.TestCase):
         self.dead.append(Letter(wire.encode(), "any"))
         self.assert_red("both")
 
-    def test_a_dead_letter_instead_of_an_event_keeps_the_balance(self):
+    def test_a_sound_message_that_is_dead_is_buried_unless_allowed(self):
         one = next(item for item in self.items
                    if not isinstance(item, poison.Poison))
         self.found.remove(stored(one))
         for letter in (one.message_id, json.dumps(one.message()).encode(),
                        orjson.dumps(stored(one)[1])):
             with self.subTest(letter=type(letter)):
-                report = checker.check(
-                    self.path, self.found, [*self.dead, letter],
-                    operator_project_id=OPERATOR)
-                self.assertTrue(report.ok, report.text())
+                dead = [*self.dead, letter]
+                report = checker.check(self.path, self.found, dead,
+                                       operator_project_id=OPERATOR)
+                self.assert_red("buried", report)
                 self.assertEqual(report.sent, report.stored + report.dead)
+                report = checker.check(self.path, self.found, dead,
+                                       operator_project_id=OPERATOR,
+                                       graves=True)
+                self.assertTrue(report.ok, report.text())
 
     def test_another_type_time_resource_or_request_is_altered(self):
         place = next(place for place, (_, event) in enumerate(self.found)
