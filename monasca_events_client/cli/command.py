@@ -19,6 +19,7 @@ standard error, with what to do about it; ``--debug`` shows the rest.
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import contextlib
+import itertools
 import os
 import shutil
 import sys
@@ -198,6 +199,10 @@ class Lister(Shown, command.Lister):
                        column_names: Sequence[str],
                        data: Iterable[Sequence[Any]]) -> int:
         form = parsed_args.formatter
+        # Before a form's heading: until the first row is there it is told
+        # that it is waited for.
+        rows = iter(data)
+        data = itertools.chain(list(itertools.islice(rows, 1)), rows)
         if not self.plain(parsed_args):
             data = ([columns.cell(value, form) for value in row]
                     for row in data)

@@ -88,13 +88,14 @@ def _own_logging() -> Iterator[None]:
 
 def run(clouds_file: str, *arguments: str, cloud: str = "member",
         stdin: str = "", cells: int | None = None,
-        out: Screen | None = None) -> Done:
+        out: Screen | None = None, err: Screen | None = None) -> Done:
     """Run ``openstack`` with arguments.
 
     :param cells: the width of the terminal; without it there is none
-    :param out: where it shows things, for those who look meanwhile
+    :param out, err: where it shows things, for those who look meanwhile
     """
-    err = Screen(cells is not None)
+    if err is None:
+        err = Screen(cells is not None)
     if out is None:
         out = Screen(cells is not None)
     names = {"OS_CLIENT_CONFIG_FILE": clouds_file, "OS_CLOUD": cloud,

@@ -20,6 +20,7 @@ from monasca_events_client.cli.tail import line
 from tests.unit.client.cli.shell import Done
 from tests.unit.client.cli.shell import Screen
 from tests.unit.client.cli.shell import ShellTest
+from tests.unit.client.site import refuse
 
 
 class TailCase(ShellTest):
@@ -113,6 +114,24 @@ class TailTest(TailCase):
                                  before=0)
                 self.assertEqual(["new-3"], [
                     one.split()[3] for one in done.lines])
+
+    def test_what_was_left_out_is_told_and_a_broken_one_goes_on(self):
+        """S17: it says so between the lines, and asks again by itself."""
+        self.site.expect(refuse(
+            "200 OK", b"retry: 10\n\nevent: gap\n"
+            b'data: {"reason":"too_slow","missed":37}\n\n'
+            b'event: gap\ndata: {"reason":"forgotten","missed":null}\n\n',
+            ("Content-Type", "text/event-stream")))
+        done = self.tail("--resource", self.word, "--count", "3", "--lines",
+                         "0", before=0)
+        self.assertEqual(["new-1", "new-2", "new-3"],
+                         [one.split()[3] for one in done.lines])
+        self.assertEqual(
+            "events were left out here, up to 37; 'openstack event list' has "
+            "them\nevents were left out here; 'openstack event list' has "
+            "them\n", done.err)
+        self.assertEqual(2, self.site.requests.count(
+            "GET /v1.0/events/stream"))
 
     def test_a_line_fits_into_the_terminal(self):
         done = self.tail("--resource", self.word, "--count", "1", cells=50)
