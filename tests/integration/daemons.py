@@ -130,11 +130,23 @@ class Daemons:
             timeout=300, check=False)
 
 
+class Unavailable(AssertionError):
+    """The API answered 503: a client would ask again."""
+
+
 def wait_for(what: str, done, seconds: float = 60.0, every: float = 0.1):
-    """Return what ``done()`` returns once it is true; fail after a while."""
+    """Return what ``done()`` returns once it is true; fail after a while.
+
+    Where it raises :class:`Unavailable` it is asked again.
+    """
     deadline = time.monotonic() + seconds
     while True:
-        found = done()
+        try:
+            found = done()
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            found = None
         if found:
             return found
         if time.monotonic() > deadline:

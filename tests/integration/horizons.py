@@ -102,7 +102,10 @@ password = {user[1]}
 project_id = {self.projects["operator"]}
 user_domain_id = default
 interface = public
-token_cache_time = 5
+# Keystone may be busy.
+token_cache_time = 300
+http_connect_timeout = 60
+http_request_max_retries = 3
 [persister]
 batch_wait = 0.05
 {self._extra}

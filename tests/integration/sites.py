@@ -43,6 +43,7 @@ from monasca_events_standalone.layout import Layout
 from tests.integration import servers
 from tests.integration.daemons import Daemons
 from tests.integration.daemons import program
+from tests.integration.daemons import Unavailable
 from tests.integration.daemons import wait_for
 
 # At the end of the search path: it hides nothing there.
@@ -74,10 +75,6 @@ def free_port() -> int:
         if all(map(ports.is_free, range(first, first + ROW))):
             return first
     raise AssertionError(f"all ports of {PORTS} are in use")
-
-
-class Unavailable(AssertionError):
-    """The API answered 503: a client would ask again."""
 
 
 class Site(abc.ABC):
@@ -127,7 +124,7 @@ class Site(abc.ABC):
         found: dict[str, dict[str, int]] = {}
         for port in self.metrics_ports():
             text = self._session.get(f"http://127.0.0.1:{port}/metrics",
-                                     timeout=5).text
+                                     timeout=30).text
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
                     if "stage" in sample.labels and sample.name.startswith(
@@ -149,7 +146,7 @@ class Site(abc.ABC):
     def call(self, method: str, path: str, token: str,
              **options) -> requests.Response:
         return self._session.request(
-            method, f"{self.url}{path}", timeout=30,
+            method, f"{self.url}{path}", timeout=60,
             headers={"X-Auth-Token": token, **options.pop("headers", {})},
             **options)
 
@@ -239,21 +236,20 @@ class Site(abc.ABC):
         last: list[checker.Report] = []
 
         def quiet() -> bool:
-            try:
-                if self.arrived() < enough:
-                    return False
-                last[:] = [self.report(*truths)]
-            except Unavailable:
+            if self.arrived() < enough:
                 return False
+            last[:] = [self.report(*truths)]
             return not last[0].lost
         try:
             wait_for("all that was sent is stored or dead", quiet, seconds,
                      every=0.5)
         except AssertionError as error:
-            report = self.report(*truths)
+            report = wait_for("all can be read",
+                              lambda: self.report(*truths))
             raise AssertionError(f"{error}\n{report.text()}") from None
         self._settled |= set(truths)
-        self._rested = self.arrived()
+        self._rested = wait_for("all can be counted",
+                                lambda: (self.arrived(),))[0]
         return last[0]
 
 
@@ -420,7 +416,10 @@ password = {user[1]}
 project_id = {self.projects["operator"]}
 user_domain_id = default
 interface = public
-token_cache_time = 5
+# Keystone may be busy.
+token_cache_time = 300
+http_connect_timeout = 60
+http_request_max_retries = 3
 [agent]
 sources = notifications
 operator_project_id = {self.projects["operator"]}
