@@ -67,14 +67,14 @@ class PosterTest(testtools.TestCase):
         self.addCleanup(self.sink.close)
         self.clock = 0.0
 
-    def poster(self, auth=None, **values):
+    def poster(self, auth=None, rng=None, **values):
         values.setdefault("endpoints", [self.sink.url])
         conf = options("poster", poster.OPTS, **values)
         return poster.Poster(
             conf, self.spool, Endpoints(
                 conf, session.Session(auth or token_endpoint.Token(
                     self.sink.url, "secret")), clock=lambda: self.clock),
-            self.letters, now=lambda: NOW, clock=lambda: self.clock)
+            self.letters, now=lambda: NOW, clock=lambda: self.clock, rng=rng)
 
     def fill(self, count, **fields):
         self.spool.append([event(number, **fields)
