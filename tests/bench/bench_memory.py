@@ -13,12 +13,14 @@
 
 """Resident memory of the API, the persister and the agent, over many events.
 
-The whole suite on its embedded drivers: most events are posted in batches, a
-fifth are notifications through the agent's file source. What counts is the
+The whole suite on its embedded drivers, or with ``--bus`` on RabbitMQ,
+Keystone, Kafka and Elasticsearch: most events are posted in batches, a fifth
+are notifications through the agent. What counts is the
 peak of each daemon beside 200 MB, and how much it grew from the middle of the
 run to its end. A daemon's memory is its largest process's resident set and
 what its others have for themselves. Run as
-``python -m tests.bench.bench_memory [--count 1000000] [--short]``.
+``python -m tests.bench.bench_memory [--count 1000000] [--bus kafka]
+[--short]``.
 """
 
 import argparse
@@ -35,6 +37,8 @@ from tests.bench.bench_embedded import bodies
 from tests.bench.bench_embedded import Feeder
 from tests.bench.bench_embedded import made_for
 from tests.integration.sites import EmbeddedSite
+from tests.integration.sites import LiveSite
+from tests.integration.sites import Site
 
 DAEMONS = ("api", "persister", "agent")
 #: MB that a daemon may have resident.
@@ -45,7 +49,7 @@ STEPS, SHORT_STEPS = 20, 6
 NOTIFICATIONS = 5
 
 
-def resident(site: EmbeddedSite, name: str) -> float:
+def resident(site: Site, name: str) -> float:
     """Return the MB of a daemon's processes, shared pages counted once."""
     found = []
     for pid in [site.daemons.pid(name), *site.daemons.workers(name)]:
@@ -68,7 +72,7 @@ def _rollup(pid: int) -> Mapping[str, int]:
 class Peak:
     """Looks twice a second and remembers the most of each daemon."""
 
-    def __init__(self, site: EmbeddedSite) -> None:
+    def __init__(self, site: Site) -> None:
         self.most = dict.fromkeys(DAEMONS, 0.0)
         self._site = site
         self._stop = threading.Event()
@@ -89,7 +93,7 @@ class Peak:
                                       resident(self._site, name))
 
 
-def step(site: EmbeddedSite, feeder: Feeder, number: int, size: int,
+def step(site: Site, feeder: Feeder, number: int, size: int,
          folder: pathlib.Path) -> None:
     """Pass so many events, each new; return when all are searchable."""
     notified = size // NOTIFICATIONS
@@ -105,7 +109,7 @@ def step(site: EmbeddedSite, feeder: Feeder, number: int, size: int,
         site.get("/v1.0/events", project, limit=100)
 
 
-def course(site: EmbeddedSite, count: int, steps: int,
+def course(site: Site, count: int, steps: int,
            folder: pathlib.Path) -> dict:
     """Return what each daemon had at most, and its growth."""
     feeder = Feeder(site)
@@ -137,15 +141,20 @@ def main() -> int:
     parser.add_argument("--short", action="store_true",
                         help="5,000 events only")
     parser.add_argument("--count", type=int, help="events (300,000)")
+    parser.add_argument("--bus", choices=("sqlite", "kafka", "confluent"),
+                        default="sqlite",
+                        help="sqlite: no servers; the others: real ones, "
+                             "which go on running")
     arguments = parser.parse_args()
     count = arguments.count or (5000 if arguments.short else 300000)
     steps = SHORT_STEPS if arguments.short else STEPS
     with tempfile.TemporaryDirectory() as home:
         folder = pathlib.Path(home)
-        site = EmbeddedSite(folder)
+        site = EmbeddedSite(folder) if arguments.bus == "sqlite" \
+            else LiveSite(folder, arguments.bus)
         try:
             site.start()
-            answer = {"bench": "memory",
+            answer = {"bench": "memory", "bus": arguments.bus,
                       "events": count // steps * steps,
                       **course(site, count, steps, folder)}
         finally:
