@@ -28,6 +28,7 @@ import amqp
 from oslo_config import cfg
 import oslo_messaging
 
+from monasca_events_agent.sources import rabbit
 from monasca_events_common.deadletters import DeadLetters
 from tests.integration import servers
 from tests.integration.daemons import Daemons
@@ -37,6 +38,9 @@ from tests.unit.agent.sink import reply
 from tests.unit.agent.sink import Sink
 
 PATIENCE = 90
+
+#: Messages that the agent may have in hand of each queue.
+PREFETCH = 100
 
 CONFIG = """
 [DEFAULT]
@@ -49,7 +53,7 @@ operator_project_id = 00000000000000000000000000000000
 topics = {topic}
 exchanges = {topic}
 queue_type = {queue_type}
-prefetch = 100
+prefetch = {prefetch}
 {more}
 [spool]
 path = {home}/spool/spool.db
@@ -109,13 +113,18 @@ class Broker:
 
     def waiting(self) -> int:
         """Return the messages of the INFO queue, those in hand too."""
+        return int(self.queues("messages").get(f"{self.topic}.info", 0))
+
+    def in_hand(self) -> int:
+        """Return the messages of the INFO queue that a consumer has."""
+        return int(self.queues("messages_unacknowledged")[
+            f"{self.topic}.info"])
+
+    def queues(self, column: str) -> dict[str, str]:
+        """Return queue → what the broker says of it."""
         # Only the broker's own tool counts what a consumer has in hand.
-        done = self.ctl("list_queues", "name", "messages", "--quiet")
-        for line in done.stdout.splitlines():
-            name, _tab, number = line.partition("\t")
-            if name == f"{self.topic}.info":
-                return int(number)
-        return 0
+        done = self.ctl("list_queues", "name", column, "--quiet")
+        return dict(line.split("\t") for line in done.stdout.splitlines())
 
     def ctl(self, *words) -> subprocess.CompletedProcess:
         tool = self._facts["ctl"]
@@ -123,8 +132,7 @@ class Broker:
                               capture_output=True, text=True, check=True)
 
     def forget(self) -> None:
-        for priority in ("audit", "debug", "info", "warn", "error",
-                         "critical", "sample"):
+        for priority in rabbit.PRIORITIES:
             self.channel.queue_delete(f"{self.topic}.{priority}")
         self._connection.close()
 
@@ -167,7 +175,7 @@ class _Sources:
         self.daemons.configure(CONFIG.format(
             source=source or self.source, urls=urls, topic=self.topic,
             home=self.home, sink=self.sink.url, queue_type=queue_type,
-            max_bytes=max_bytes, more=more))
+            prefetch=PREFETCH, max_bytes=max_bytes, more=more))
 
     def start(self, **values):
         self.configure(**values)
@@ -223,16 +231,21 @@ class _Sources:
         until(lambda: not self.broker.waiting(), "an empty queue")
         repeats = len(self.sink.accepted) - count
         # What is in hand of RabbitMQ, of the spool's last batch, per kill.
-        self.assertLessEqual(repeats, kills * (100 + 1000))
+        self.assertLessEqual(repeats, kills * (PREFETCH + 1000))
 
     def test_a_full_spool_leaves_the_rest_in_rabbitmq(self):
-        """F11"""
+        """F11: and takes no more into its hands than it may."""
         self.broker.declare("durable")
         self.sink.answer = lambda _events: reply(503, {})
         self.start(max_bytes=1024 ** 2)
         self.broker.send(envelope(number) for number in range(3000))
         until(lambda: "holds a batch" in self.log(), "a full spool")
         self.assertGreater(self.broker.waiting(), 1000)
+        # The broker has more for it all the while, so what it has in hand is
+        # what it asked for.
+        until(lambda: self.broker.in_hand() == PREFETCH, "a full hand")
+        for _ in range(3):
+            self.assertLessEqual(self.broker.in_hand(), PREFETCH)
         self.sink.answer = accept
         self.arrived(f"m-{number}" for number in range(3000))
         until(lambda: not self.broker.waiting(), "an empty queue")
@@ -293,6 +306,21 @@ class _Sources:
         self.broker.send(envelope(number) for number in range(300))
         self.start(queue_type="quorum")
         self.arrived(f"m-{number}" for number in range(300))
+
+    def test_the_agent_declares_quorum_queues_where_it_comes_first(self):
+        """T13"""
+        self.start(queue_type="quorum")
+        wanted = {f"{self.topic}.{priority}": "quorum"
+                  for priority in rabbit.PRIORITIES}
+
+        def declared() -> dict[str, str]:
+            return {name: kind for name, kind
+                    in self.broker.queues("type").items()
+                    if name.startswith(f"{self.topic}.")}
+        until(lambda: len(declared()) == len(wanted), "seven queues")
+        self.assertEqual(wanted, declared())
+        self.broker.send(envelope(number) for number in range(100))
+        self.arrived(f"m-{number}" for number in range(100))
 
     def test_changing_the_source_needs_no_change_of_a_queue(self):
         self.broker.declare("durable")
