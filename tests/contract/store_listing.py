@@ -14,6 +14,8 @@
 
 import itertools
 
+import orjson
+
 from monasca_events_common import errors
 from monasca_events_common.query import Query
 from monasca_events_common.query import Term
@@ -78,6 +80,45 @@ class Listing(StoreCase):
         self.put(self.named("new", timestamp=at(60)))
         second = self.store.search(OURS, Query(limit=2, marker=first.marker))
         self.assertEqual(["3", "2", "1", "0"], names(first) + names(second))
+
+    def test_a_marker_stays_right_whatever_is_stored_around_it(self):
+        """At its own time, ahead of it and behind it, both ways."""
+        for day, descending in enumerate((True, False)):
+            asked = {"since": at(days=day), "until": at(days=day + 0.5),
+                     "descending": descending}
+
+            def put(day=day, **seconds: float) -> None:
+                self.put(*(self.named(name, timestamp=at(second, days=day))
+                           for name, second in seconds.items()))
+
+            # Three of one time; the first page ends at one of them.
+            put(**{f"{day}{name}": second for name, second in zip(
+                "abcdefg", (100, 110, 120, 120, 120, 130, 140),
+                strict=True)})
+            before = names(self.store.search(OURS, Query(**asked)))
+            first = self.store.search(OURS, Query(limit=3, **asked))
+            ahead, behind = (105, 135) if descending else (135, 105)
+            put(**{f"{day}same1": 120, f"{day}same2": 120,
+                   f"{day}ahead": ahead, f"{day}behind": behind})
+            events = [orjson.loads(value) for page in self.pages(
+                first, **asked) for value in page.events]
+            seen = [made["payload"]["name"] for made in events]
+            with self.subTest(descending=descending):
+                self.assertEqual(len(seen), len(set(seen)))
+                self.assertEqual(before, [
+                    name for name in seen if name in before])
+                self.assertIn(f"{day}ahead", seen)
+                self.assertNotIn(f"{day}behind", seen)
+                times = [made["timestamp"] for made in events]
+                self.assertEqual(sorted(times, reverse=descending), times)
+
+    def pages(self, page, **asked):
+        """Yield a page and those that follow it."""
+        yield page
+        while page.marker is not None:
+            page = self.store.search(OURS, Query(
+                limit=3, marker=page.marker, **asked))
+            yield page
 
     def test_a_marker_that_nobody_gave_is_rejected(self):
         """S1"""

@@ -291,8 +291,28 @@ class TestPeriods(SqliteStoreCase):
         for begin in range(0, 2500, 500):
             self.store.write([document(make(str(number)))
                               for number in range(begin, begin + 500)])
+        # Another connection, which does not wait for anybody.
+        other = self.open(busy_timeout=0)
+        written: list[int] = []
+        left: list[int] = []
+
+        def between(statement: str) -> None:
+            """Write before a transaction of the purge begins."""
+            if statement == "BEGIN IMMEDIATE":
+                written.append(other.write([document(make(
+                    f"new-{len(written)}", timestamp=at(days=90)))]).stored)
+                left.append(sum(one.count for one in other.aggregate(
+                    OURS, Query(until=at(days=60)), None, None).buckets))
+
+        connection = self.store._writer.connection
+        connection.set_trace_callback(between)
         self.assertEqual(2500, self.store.purge(OURS, at(days=60)))
-        self.assertEqual(0, self.tables())
+        connection.set_trace_callback(None)
+        # Three batches, and what tidies up.
+        self.assertEqual([2500, 1500, 500, 0], left)
+        self.assertEqual([1, 1, 1, 1], written)
+        self.assertEqual(4, len(self.store.search(OURS, Query()).events))
+        self.assertEqual(1, self.tables())
 
     def test_the_period_can_change_between_starts(self):
         self.put("a", days=0)
