@@ -110,7 +110,8 @@ class ActingTests:
     count, rate = 1500, 100
 
     #: Seconds after its deadline within which a missing end must be told.
-    latest = 1.0
+    #: It takes a second; a machine that does much else takes longer.
+    latest = 4.0
 
     @classmethod
     def make_site(cls, folder: pathlib.Path) -> Site:
@@ -135,7 +136,7 @@ class ActingTests:
         cls.sender = sender(cls.site)
         cls.addClassCleanup(cls.sender.close)
         try:
-            wait_for("the engine serves its metrics", cls.page, 30)
+            wait_for("the engine serves its metrics", cls.page)
         except AssertionError as error:
             raise AssertionError(
                 f"{error}: {cls.site.daemons.log('engine')}") from None
@@ -155,9 +156,7 @@ class ActingTests:
                                 name="never", within=WITHIN, notify={
                                     "missed": [cls.mine],
                                     "recovered": [cls.mine]})}
-        # A trigger holds for what comes after the engine has heard of it,
-        # which takes a second at most.
-        time.sleep(1.5)
+        cls.await_engine()
 
     @classmethod
     def create(cls, path: str, project: str = "A", role: str = "member",
@@ -170,6 +169,24 @@ class ActingTests:
         if "secret" in made:
             cls.secrets[made["id"]] = made["secret"]
         return made["id"]
+
+    @classmethod
+    def await_engine(cls) -> None:
+        """Return once the engine has heard of every trigger of A so far.
+
+        A trigger holds for what comes after that; the last one fires last.
+        """
+        name = f"acting.ready.{uuid.uuid4().hex}"
+        trigger = cls.create("triggers", name=name, kind="match",
+                             pattern={"event_type": [name]})
+
+        def fires() -> bool:
+            cls.site.call("POST", "/v1.0/events",
+                          cls.site.token("A", "member"),
+                          json={"events": [{"event_type": name}]})
+            return bool(cls.site.get(
+                f"/v1.0/triggers/{trigger}/firings")["firings"])
+        wait_for("the engine has heard of the triggers", fires, every=0.2)
 
     @classmethod
     def method(cls, project: str, role: str, name: str) -> str:
@@ -208,10 +225,7 @@ class ActingTests:
         """Return the whole history of a project as the API shows it."""
         found, path, query = [], "/v1.0/firings", {"limit": 100}
         while path:
-            answer = self.site.call("GET", path, self.site.token(
-                project, role), params=query)
-            self.assertEqual(200, answer.status_code, answer.text)
-            page = answer.json()
+            page = self.site.get(path, project, role, **query)
             found += page["firings"]
             path = next((one["href"].removeprefix(self.site.url)
                          for one in page["links"] if one["rel"] == "next"),
@@ -327,8 +341,15 @@ class ActingTests:
     def check_history(self) -> None:
         """S1: the history is whole, each once, and everyone's own."""
         # Another test's triggers have deliveries that are parked.
-        mine = [one for one in self.firings("A", "reader")
-                if one["trigger_id"] in self.triggers.values()]
+        def own() -> list[dict]:
+            return [one for one in self.firings("A", "reader")
+                    if one["trigger_id"] in self.triggers.values()]
+
+        # A delivery is noted a little after it was made.
+        wait_for("all is noted", lambda: {"delivered"} == {
+            delivery["status"] for one in own()
+            for delivery in one["deliveries"]})
+        mine = own()
         self.assertEqual({self.site.projects["A"]},
                          {one["project_id"] for one in mine})
         seen = [(one["trigger_id"], one["outcome"],
@@ -391,7 +412,7 @@ class ActingTests:
                             "acting.loop",
                             {"prefix": "monasca-events.trigger"}]},
                         notify={"fired": [method]})
-        time.sleep(1.5)
+        self.await_engine()
         answer = self.site.call(
             "POST", "/v1.0/events", self.site.token("A", "member"),
             json={"events": [{"event_type": "acting.loop"}]})

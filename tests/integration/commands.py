@@ -250,9 +250,13 @@ class CommandTests:
                 "/v1.0/events", event_type="derived.told")["events"])
         wait_for("it is delivered", delivered)
         self.assertTrue(self.json("list", "--type", "derived.told"))
-        shown = self.json("firing", "show", row["ID"][:13])
-        self.assertEqual(["delivered"], [one["status"] for one
-                                         in shown["deliveries"]])
+
+        # Which is noted a little after its event was published.
+        def noted() -> dict | None:
+            one = self.json("firing", "show", row["ID"][:13])
+            return one if [delivery["status"] for delivery
+                           in one["deliveries"]] == ["delivered"] else None
+        shown = wait_for("it is noted", noted)
         why = self.json("trigger", "explain", "large",
                         shown["event_ids"][0])
         self.assertTrue(why["fired"])

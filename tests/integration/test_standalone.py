@@ -133,7 +133,7 @@ class StandaloneCase(unittest.TestCase):
     def run_it(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [program("monasca-events-standalone"), *arguments],
-            cwd=self.folder, capture_output=True, text=True, timeout=120,
+            cwd=self.folder, capture_output=True, text=True, timeout=300,
             check=False)
 
     def assert_one_line(self, pattern: str, *arguments: str) -> None:
@@ -146,8 +146,14 @@ class StandaloneCase(unittest.TestCase):
 class TestDemonstration(StandaloneCase):
 
     def test_events_of_two_projects_and_a_search_are_shown(self):
-        done = self.run_it("--demo", "--demo-seconds", "15", "--state-dir",
-                           "state", "--port", str(self.site.port))
+        # The longer time is for a machine that is busy.
+        for seconds in ("15", "90"):
+            done = self.run_it("--demo", "--demo-seconds", seconds,
+                               "--state-dir", "state", "--port",
+                               str(self.site.port))
+            if done.returncode or (
+                    "what there is: " in done.stdout and not done.stderr):
+                break
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertEqual("", done.stderr)
         for project in ("demo", "alt"):
@@ -202,9 +208,12 @@ class TestLife(StandaloneCase):
             "POST", "/v1.0/triggers/backtest?wait=10",
             self.site.token("A", "member"), json={"trigger": {
                 "kind": "match", "pattern": {"event_type": ["test.event"]}}})
-        # Not a measurement: it takes a few tenths of a second.
-        self.assertEqual(200, answer.status_code, answer.text)
-        found = answer.json()
+        # It takes a few tenths of a second, unless the machine is busy.
+        self.assertIn(answer.status_code, (200, 202), answer.text)
+        found = wait_for("it is finished", lambda: (
+            one if (one := self.site.get(
+                f"/v1.0/triggers/backtest/{answer.json()['id']}")
+            )["status"] == "finished" else None))
         self.assertEqual(
             ("finished", 1, 1, 1, 1.0),
             (found["status"], found["firings_total"],
@@ -250,7 +259,7 @@ class TestLife(StandaloneCase):
         process.wait()
 
         wait_for("nothing of it runs", lambda: not any(map(runs, below)))
-        self.assertTrue(self.site.is_free())
+        wait_for("the port is free", self.site.is_free)
         self.site.start()
 
     def test_a_service_that_is_killed_comes_back(self):
