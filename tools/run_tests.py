@@ -35,7 +35,7 @@ PARTS = ("style", "unit", "functional", "docs", "integration", "bench")
 #: run side by side, each in a process, for both wait most of the time.
 APART = ("acting_embedded", "agent_embedded", "bus_kafka", "cli",
          "dead_letters", "devstack", "faults_embedded", "flow_embedded",
-         "poster_tls", "standalone", "syslog_embedded",
+         "fresh_clone", "poster_tls", "standalone", "syslog_embedded",
          "transforms_embedded", "wsgi_servers")
 
 #: The part of a test's name that it shares with those in its process.
