@@ -93,14 +93,18 @@ class CommandTest(unittest.TestCase):
             found = re.search(r'endpoint: "(.*)"', file.read())
         return found and found[1]
 
+    def await_api(self):
+        """Return the URL of an API that answers, and a token."""
+        url = self.eventually(self.endpoint)
+        self.eventually(lambda: _get(url).status_code == 200)
+        with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
+            return url, json.load(file)["accounts"][0]["token"]
+
     def test_it_serves_reloads_and_stops(self):
         """F22, F23, R10"""
         self.write()
         process = self.start()
-        url = self.eventually(self.endpoint)
-        self.eventually(lambda: _get(url).status_code == 200)
-        with open(f"{self.folder}/tokens.json", encoding="utf-8") as file:
-            token = json.load(file)["accounts"][0]["token"]
+        url, token = self.await_api()
 
         def post():
             return _post(
@@ -118,6 +122,42 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(413, post())
         process.send_signal(signal.SIGTERM)
         self.assertEqual(0, process.wait(60), self.said())
+
+    def test_every_limit_of_events_changes_while_it_runs(self):
+        """B19"""
+        self.write()
+        process = self.start()
+        url, token = self.await_api()
+        payloads = {
+            "max_body_bytes": (2048, "body_too_large", {"a": "b" * 4000}),
+            "max_event_bytes": (1024, "event_too_large", {"a": "b" * 2000}),
+            "max_depth": (2, "too_deep", {"a": {"b": {"c": {}}}}),
+            "max_keys": (3, "too_many_keys", dict.fromkeys("abcd", 0))}
+
+        def post(payload):
+            """Return what became of an event."""
+            answer = _post(
+                f"{url}/v1.0/events", headers={"X-Auth-Token": token},
+                json={"events": [{"event_type": "x", "payload": payload}]})
+            return answer.status_code if answer.is_success \
+                else answer.json()["errors"][0]["code"]
+
+        def announced():
+            return _get(f"{url}/v1.0", headers={"X-Auth-Token": token}
+                        ).json()["version"]["limits"]
+
+        for _limit, _code, payload in payloads.values():
+            self.assertEqual(202, post(payload))
+        for name, (limit, code, payload) in payloads.items():
+            with self.subTest(name=name):
+                self.assertNotEqual(limit, announced()[name])
+                self.write(limits={name: limit})
+                os.kill(process.pid, signal.SIGHUP)
+                # Both workers: a request may meet either.
+                self.eventually(lambda payload=payload, code=code: [
+                    post(payload) for _ in range(6)] == [code] * 6)
+                self.eventually(lambda name=name, limit=limit: [
+                    announced()[name] for _ in range(6)] == [limit] * 6)
 
     def test_local_tokens_on_a_public_address_stop_the_start(self):
         self.write(api={"host": "0.0.0.0", "port": 0})
