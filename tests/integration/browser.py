@@ -23,6 +23,7 @@ from typing import Any
 import requests
 
 from tests.integration import servers
+from tests.integration.daemons import NotYet
 from tests.integration.daemons import wait_for
 from tests.integration.sites import free_port
 
@@ -32,6 +33,15 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 #: Keys as WebDriver writes them.
 ENTER, TAB, LEFT, RIGHT, ESCAPE, SHIFT = (
     "\ue007", "\ue004", "\ue012", "\ue014", "\ue00c", "\ue008")
+
+
+# What the driver says of a page that another one is taking the place of.
+_LEAVING = ("stale element reference", "aborted by navigation",
+            "no such execution context", "document unloaded")
+
+
+class Gone(NotYet):
+    """The page was left while it was asked."""
 
 
 class Element:
@@ -125,10 +135,11 @@ class Browser:
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._http.request(method, self._url + path, json=body,
-                                    timeout=60).json()["value"]
+                                    timeout=180).json()["value"]
         if isinstance(answer, Mapping) and "error" in answer:
-            raise AssertionError(f"{method} {path}: {answer['error']}: "
-                                 f"{answer['message'].splitlines()[0]}")
+            said = f"{answer['error']}: {answer['message'].splitlines()[0]}"
+            raise (Gone if any(one in said for one in _LEAVING)
+                   else AssertionError)(f"{method} {path}: {said}")
         return answer
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -173,7 +184,7 @@ class Browser:
     def all(self, selector: str) -> list[Element]:
         return self.elements("/elements", selector)
 
-    def find(self, selector: str, seconds: float = 10.0) -> Element:
+    def find(self, selector: str, seconds: float = 60.0) -> Element:
         """Return the first that fits, once there is one."""
         return wait_for(f"{selector} is on {self.url}",
                         lambda: self.all(selector), seconds)[0]
@@ -183,7 +194,7 @@ class Browser:
         def found() -> Sequence[Element]:
             return [one for one in self.all("a, button, input[type=submit]")
                     if text in (one.text, one.attribute("value"))]
-        return wait_for(f"a link {text!r} is on {self.url}", found, 10)[0]
+        return wait_for(f"a link {text!r} is on {self.url}", found)[0]
 
     def texts(self, selector: str) -> list[str]:
         """Return the text of all that fit, also of what is not seen."""
@@ -224,7 +235,7 @@ class Browser:
         act()
         wait_for("another page is loaded", lambda: self.run(
             "return !window.meLeft && document.readyState == 'complete'"
-            " && !!window.jQuery;"), 20)
+            " && !!window.jQuery;"))
 
     def photograph(self, path: pathlib.Path, whole: bool = True) -> None:
         """Write a picture of the page.

@@ -130,20 +130,24 @@ class Daemons:
             timeout=300, check=False)
 
 
-class Unavailable(AssertionError):
+class NotYet(AssertionError):
+    """What was asked cannot be told just now; it may be in a moment."""
+
+
+class Unavailable(NotYet):
     """The API answered 503: a client would ask again."""
 
 
 def wait_for(what: str, done, seconds: float = 60.0, every: float = 0.1):
     """Return what ``done()`` returns once it is true; fail after a while.
 
-    Where it raises :class:`Unavailable` it is asked again.
+    Where it raises :class:`NotYet` it is asked again.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
             found = done()
-        except Unavailable:
+        except NotYet:
             if time.monotonic() > deadline:
                 raise
             found = None

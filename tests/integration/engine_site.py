@@ -126,7 +126,7 @@ workers = 0
 def embedded(folder: pathlib.Path, extra: str = ""):
     """Yield an installation on SQLite files."""
     bus = SqliteBus(options(SqliteBus.OPTS, path=f"{folder}/bus.db",
-                            lease_seconds=2.0))
+                            lease_seconds=2.0, publish_timeout=30.0))
     site = EngineProcess(folder, bus, "monevents",
                          f"sqlite:///{folder}/engine.db", f"""
 [bus]
@@ -147,7 +147,8 @@ def live(folder: pathlib.Path, url: str, extra: str = ""):
     kafka = servers.up("kafka")
     uri = f"{kafka['host']}:{kafka['port']}"
     topic = f"engine_{uuid.uuid4().hex[:8]}"
-    bus = KafkaBus(options(KafkaBus.OPTS, uri=uri, session_timeout=6.0))
+    bus = KafkaBus(options(KafkaBus.OPTS, uri=uri, session_timeout=6.0,
+                           publish_timeout=30.0))
     site = EngineProcess(folder, bus, topic, url, f"""
 [bus]
 driver = kafka

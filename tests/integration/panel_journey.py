@@ -186,7 +186,7 @@ class JourneyTests(Panels):
     def check_backtest(self) -> None:
         self.follow("Back-test")
         wait_for("the back-test is done", lambda: self.browser.texts(
-            "#me-chart-title"), 30)
+            "#me-chart-title"), 90)
         self.assertEqual("It would have fired 1 time",
                          self.browser.find("#me-chart-title").text)
         self.assertEqual([1], [one for one in self.browser.run(
@@ -212,7 +212,7 @@ class JourneyTests(Panels):
                       self.browser.find("#deliveries").text)
         self.picture("firing")
         self.follow("Deliver again what was given up")
-        wait_for("it arrives", lambda: told in self.receiver.got, 20)
+        wait_for("it arrives", lambda: told in self.receiver.got, 90)
         (_, body), = self.receiver.got[told]
         self.assertIn(b"vm-9", body)
         self.await_status(trigger, "delivered")
@@ -220,10 +220,10 @@ class JourneyTests(Panels):
         self.assertNotIn("given up", self.browser.source)
         self.follow("Deliver again")
         wait_for("it is told again, as the same", lambda: len(
-            self.receiver.got[told]) == 2, 20)
+            self.receiver.got[told]) == 2, 90)
 
     def await_status(self, trigger: str, status: str) -> None:
         def is_there() -> bool:
             self.browser.open(trigger)
             return f"webhook: {status}" in self.browser.find("#firings").text
-        wait_for(f"the page says that it is {status}", is_there, 40, every=1)
+        wait_for(f"the page says that it is {status}", is_there, 90, every=1)

@@ -13,7 +13,6 @@
 """What metric actions measure reaches real services, and equals the truth."""
 
 import pathlib
-import socket
 import subprocess
 import tempfile
 import time
@@ -37,19 +36,13 @@ from monasca_events_engine.measures import row
 from monasca_events_engine.sinks.monasca_kafka import MonascaKafka
 from tests.integration import engine_site
 from tests.integration import servers
+from tests.integration import sites
 from tests.integration.daemons import wait_for
 from tests.unit.engine import api
 
 #: Labels of the measured instances.
 TRAITS = {"flavor": "m1.small", "host": "node-1", "image_id": "i-1",
           "availability_zone": "nova"}
-
-
-def port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def pair(instance: str, took: float, at: float, project_id: str) -> list:
@@ -76,7 +69,7 @@ class TestGnocchiAndPrometheus(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.port = port()
+        self.port = sites.free_port()
         keystone = self.keystone
         context = engine_site.embedded(pathlib.Path(folder.name), f"""
 [engine]
@@ -119,7 +112,7 @@ project_domain_name = {keystone["project_domain_name"]}
 
     def get(self, path: str, **params):
         answer = self.session.get(self.gnocchi["url"] + path, params=params,
-                                  timeout=20)
+                                  timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -132,7 +125,7 @@ project_domain_name = {keystone["project_domain_name"]}
 
     def page(self) -> str:
         with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}/metrics", timeout=20) as found:
+                f"http://127.0.0.1:{self.port}/metrics", timeout=60) as found:
             return found.read().decode()
 
     def test_durations_equal_what_happened_and_a_repeat_changes_nothing(self):
@@ -224,7 +217,7 @@ class TestMonascaKafka(unittest.TestCase):
                    for value in (7.5, 8.5)])
         consumer = KafkaConsumer(
             topic, bootstrap_servers=kafka["bootstrap_servers"],
-            auto_offset_reset="earliest", consumer_timeout_ms=15000)
+            auto_offset_reset="earliest", consumer_timeout_ms=60000)
         self.addCleanup(consumer.close)
         found = [orjson.loads(one.value) for one, _ in zip(
             consumer, range(2), strict=False)]
