@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import unittest
+import uuid
 
 import httpx
 import sqlalchemy
@@ -122,6 +123,26 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(413, post())
         process.send_signal(signal.SIGTERM)
         self.assertEqual(0, process.wait(60), self.said())
+
+    def test_a_callers_request_id_stands_beside_ours_in_the_log(self):
+        """B18, S15: kept where it looks like one, shown nowhere where not."""
+        self.write()
+        self.start()
+        url, token = self.await_api()
+        theirs, forged = f"req-{uuid.uuid4()}", f"req-{uuid.uuid4()}x"
+        ours = [_get(f"{url}/v1.0/events", headers={
+            "X-Auth-Token": token, "X-Openstack-Request-Id": given}).headers[
+                "x-openstack-request-id"] for given in (theirs, forged)]
+        self.assertEqual(4, len({*ours, theirs, forged}))
+
+        def logged(request_id):
+            return [line for line in self.said().splitlines()
+                    if request_id in line and "GET /v1.0/events" in line]
+        first, second = (self.eventually(lambda one=one: logged(one))[0]
+                         for one in ours)
+        self.assertIn(f"[{theirs} {ours[0]} ", first)
+        self.assertNotIn(forged, self.said())
+        self.assertIn(f"[None {ours[1]} ", second)
 
     def test_every_limit_of_events_changes_while_it_runs(self):
         """B19"""

@@ -12,7 +12,13 @@
 
 """What the Kafka drivers check before they ask a broker."""
 
+import configparser
+import pathlib
 import unittest
+
+import crc32c
+from kafka.record import default_records
+from kafka.record import util
 
 from monasca_events_common.bus import Record
 from monasca_events_common.bus.kafka_brokers import check_sizes
@@ -31,3 +37,20 @@ class TestCheckSizes(unittest.TestCase):
         large = Record(b"k", b"v" * 2000, {})
         with self.assertRaisesRegex(TooLarge, "record 2 has 20"):
             check_sizes([small, small, large], 1024)
+
+
+class TestChecksums(unittest.TestCase):
+    """Without the package kafka-python sums up each batch in Python."""
+
+    def test_the_compiled_package_makes_and_checks_the_sums_of_batches(self):
+        self.assertIs(util.calc_crc32c, default_records.calc_crc32c)
+        chosen, = util.calc_crc32c.__defaults__
+        self.assertIs(crc32c.crc32c, chosen)
+        # CRC-32C's check value.
+        self.assertEqual(0xE3069283, util.calc_crc32c(
+            memoryview(b"123456789")))
+
+    def test_whoever_installs_the_driver_gets_the_package(self):
+        found = configparser.ConfigParser()
+        found.read(pathlib.Path(__file__).parents[3] / "setup.cfg")
+        self.assertRegex(found["extras"]["kafka"], "(?m)^crc32c>=")
