@@ -32,7 +32,7 @@ from tests.unit.engine.outgoing import delivery
 from tests.unit.engine.outgoing import firing
 from tests.unit.engine.outgoing import parts
 
-_SECONDS = 30
+_SECONDS = 120
 
 
 class _Receiver(http.server.BaseHTTPRequestHandler):

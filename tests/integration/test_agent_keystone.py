@@ -268,7 +268,7 @@ class TestSessions(_KeystoneTest):
         self.assertNotEqual(old, session.get_token())
         self.assertEqual(1, self.agent_side.count(TOKENS) - tokens)
         wait_for("the API logs the refusal",
-                 lambda: self.refusals() == refusals + 1, 10)
+                 lambda: self.refusals() == refusals + 1)
 
     def test_a_token_that_expired_is_renewed_before_it_is_used(self):
         session = self.with_password()
@@ -298,7 +298,7 @@ class TestReload(_KeystoneTest):
         self.daemons.configure(text + "[limits]\nmax_page = 7\n")
         self.daemons.signal("api", signal.SIGHUP)
         wait_for("the new limit holds", lambda: self.call(
-            "GET", reader, "/v1.0/events?limit=8").status_code == 400, 20)
+            "GET", reader, "/v1.0/events?limit=8").status_code == 400)
         self.api_side.refuse()
         self.assertEqual(202, self.call("POST", known).status_code)
         self.assertNotIn("SIGHUP:", self.daemons.log("api"))
@@ -323,9 +323,10 @@ class TestKeystoneAway(_KeystoneTest):
                             202, self.call("POST", known).status_code)
                     for one in asked:
                         self.assert_unavailable(one.result())
-                        # http_connect_timeout is 5 unless set.
+                        # http_connect_timeout is 5 unless set; without it
+                        # nothing would be answered.
                         self.assertLess(one.result().elapsed.total_seconds(),
-                                        10)
+                                        50)
                 self.api_side.resume()
                 self.assertEqual(
                     202, self.call("POST", others[number]).status_code)
@@ -357,7 +358,7 @@ class TestKeystoneAway(_KeystoneTest):
         self.addCleanup(self.daemons.stop, "agent")
         self.notify(*range(5))
         wait_for("the agent has asked a few times", lambda: len(
-            self.agent_side.connections) - before >= 4, 90)
+            self.agent_side.connections) - before >= 4, 180)
         passed = time.monotonic() - started
         asked = len(self.agent_side.connections) - before
         self.assertLessEqual(asked, passed + 2)

@@ -37,7 +37,7 @@ from tests.integration import engine_site
 from tests.integration import servers
 from tests.integration.daemons import wait_for
 
-_SECONDS = 30
+_SECONDS = 120
 
 
 class Cloud:

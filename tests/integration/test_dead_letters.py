@@ -84,7 +84,7 @@ class TestReplay(unittest.TestCase):
     def assert_found(self, project: str = "A") -> dict:
         """Wait until a search for the word finds the event, and it alone."""
         found = wait_for("the event is searchable", lambda: self.site.get(
-            "/v1.0/events", project, q=self.word)["events"], 30)
+            "/v1.0/events", project, q=self.word)["events"])
         self.assertEqual([self.site.projects[project]],
                          [one["project_id"] for one in found])
         return found[0]
@@ -110,7 +110,7 @@ class TestReplay(unittest.TestCase):
                 event["project_id"], last)})
         self.replay("--all")
         wait_for("the last is searchable", lambda: self.site.get(
-            "/v1.0/events", q=last)["events"], 30)
+            "/v1.0/events", q=last)["events"])
         self.assertEqual(event, self.assert_found())
 
     def test_a_letter_of_the_agent_goes_through_the_pipeline(self):

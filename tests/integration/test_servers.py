@@ -35,7 +35,7 @@ import requests
 
 from tests.integration import servers
 
-_SECONDS = 20
+_SECONDS = 120
 _PNG = b"\x89PNG\r\n"
 
 
@@ -161,7 +161,7 @@ class TestServers(unittest.TestCase):
                  "--no-sandbox", f"--user-data-dir={folder}/profile",
                  f"--screenshot={picture}", "--dump-dom",
                  found["horizon"]["url"]],
-                capture_output=True, text=True, timeout=60, check=False)
+                capture_output=True, text=True, timeout=180, check=False)
             self.assertIn('id="id_username"', done.stdout, done.stderr)
             self.assertTrue(picture.read_bytes().startswith(_PNG))
         styles = re.findall(r'rel="stylesheet" href="([^"]+)', done.stdout)

@@ -40,7 +40,8 @@ class ElasticsearchStoreCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.url = servers.up("elasticsearch")["url"]
-        cls.client = elasticsearch.Elasticsearch(cls.url)
+        cls.client = elasticsearch.Elasticsearch(
+            cls.url, request_timeout=60)
         cls.addClassCleanup(cls.client.close)
 
     def setUp(self):
