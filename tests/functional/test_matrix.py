@@ -19,12 +19,9 @@ import json
 import unittest
 import uuid
 
-import pecan.routing
-
-from monasca_events_api import app
-from monasca_events_api.controllers import root
 from monasca_events_api.controllers.stream import EVENT_STREAM
 from tests.functional import fixtures
+from tests.functional import routes
 from tests.functional import service
 from tests.integration.daemons import wait_for
 
@@ -285,44 +282,6 @@ def unique(content):
         "{name}", uuid.uuid4().hex))
 
 
-def routes(controller, path: str = "") -> set[tuple[str, str]]:
-    """Return what Pecan routes below a controller, found by its attributes."""
-    found = set()
-    config = getattr(controller.index, "_pecan", {})
-    for method in config.get("generic_handlers", {}):
-        if method not in ("DEFAULT", "HEAD"):
-            found.add((method, path or "/"))
-    for name, value in vars(controller).items():
-        if not name.startswith("_") and hasattr(value, "index"):
-            found |= routes(value, f"{path}/{name}")
-    return found
-
-
-def all_routes(service_root) -> set[tuple[str, str]]:
-    """Return every route; the look-ups by name are followed by hand."""
-    found = routes(service_root)
-    version, _ = pecan.routing.handle_lookup_traversal(
-        service_root._lookup, ["v1.0"])
-    found |= routes(version, "/v1.0")
-    for collection, path, name in (
-            (version.events, "/v1.0/events", "event_id"),
-            (version.triggers, "/v1.0/triggers", "trigger_id"),
-            (version.triggers.templates, "/v1.0/triggers/templates",
-             "template"),
-            (version.triggers._lookup("some-id")[0].firings,
-             "/v1.0/triggers/{trigger_id}/firings", "firing_id"),
-            (version.triggers.backtest, "/v1.0/triggers/backtest", "job_id"),
-            (getattr(version, "notification-methods"),
-             "/v1.0/notification-methods", "method_id"),
-            (version.transforms, "/v1.0/transforms", "transform_id"),
-            (version.jobs, "/v1.0/jobs", "receipt_id"),
-            (getattr(version, "dead-letters"), "/v1.0/dead-letters",
-             "letter"), (version.services, "/v1.0/services", "service")):
-        item, _ = collection._lookup("1" if name == "letter" else "some-id")
-        found |= routes(item, f"{path}/{{{name}}}")
-    return found
-
-
 class MatrixTest(unittest.TestCase):
     """S1, S2, B18."""
 
@@ -392,16 +351,8 @@ class MatrixTest(unittest.TestCase):
     def test_no_route_lacks_a_row(self):
         if self.service is None:
             self.skipTest("a live service does not show its controllers")
-        found = all_routes(root.RootController(root.Parts(
-            conf=self.service.parts.conf, bus=self.service.parts.bus,
-            store=self.service.parts.store,
-            identity=self.service.parts.identity,
-            database=self.service.parts.database, catalog=None,
-            secrets=self.service.parts.secrets, history=None, jobs=None,
-            dead_letters=None, live=None, timeline=None,
-            clock=app.utc_now,
-            policy=None, project_id=None)))
-        self.assertEqual(set(TABLE), found)
+        self.assertEqual(routes.nameless(TABLE), routes.served(
+            routes.controllers(self.service.parts)))
 
     def test_what_is_anothers_and_what_is_not_are_answered_alike(self):
         none = "00000000-0000-0000-0000-000000000000"
