@@ -14,10 +14,8 @@
 steers. Both sources pass the same tests."""
 
 import json
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import tempfile
 import unittest
@@ -295,8 +293,10 @@ class _Sources:
         pool = f"pool_{self.topic}"
         self.addCleanup(lambda: self.broker.channel.queue_delete(pool))
         self.start(more=f"pool = {pool}")
-        until(lambda: pool in self.broker.ctl("list_queues", "name",
-                                              "--quiet").stdout, "the pool")
+        wanted = "\t".join((self.topic, pool, f"{self.topic}.info"))
+        until(lambda: wanted in self.broker.ctl(
+            "list_bindings", "source_name", "destination_name",
+            "routing_key", "--quiet").stdout, "the pool")
         self.broker.send(envelope(number) for number in range(100))
         self.arrived(f"m-{number}" for number in range(100))
         self.assertEqual(100, self.broker.waiting())
@@ -352,13 +352,7 @@ class _Sources:
 
     def kill_worker(self):
         """SIGKILL the daemon's process; return whether there was one."""
-        # A thread of the master starts it, so look at every thread's.
-        master = pathlib.Path("/proc") / str(self.daemons.pid("agent"))
-        workers = [int(pid) for file in master.glob("task/*/children")
-                   for pid in file.read_text().split()]
-        for pid in workers:
-            os.kill(pid, signal.SIGKILL)
-        return bool(workers)
+        return self.daemons.kill_worker("agent")
 
     def letters(self):
         letters = DeadLetters(f"sqlite:///{self.home}/dead.db")

@@ -443,9 +443,14 @@ class TestApache(_Server, _Chunked, unittest.TestCase):
             for one in self.home.glob("apache.log"))
 
     def workers(self):
-        return [pid for pid in super().workers()
-                if b"(wsgi:monasca" in
-                pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+        found = []
+        for pid in super().workers():
+            # One may end between being listed and being looked at.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if b"(wsgi:monasca" in pathlib.Path(
+                        f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+        return found
 
 
 if __name__ == "__main__":
