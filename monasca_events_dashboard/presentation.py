@@ -92,7 +92,8 @@ class Delivery:
 
     :ivar level: ``error``, ``warning`` or empty
     :ivar again: whether it can be delivered again
-    :ivar waits: whether it can still be cancelled
+    :ivar waits: whether it can still be cancelled: once an attempt was made
+        the other side may know of it
     """
 
     id: str
@@ -125,7 +126,7 @@ def delivery(found: Mapping[str, Any]) -> Delivery:
         moment(found.get("next_at")) if status in ("waiting", "pending")
         else None, moment(found.get("updated_at")),
         status in ("parked", "cancelled", "delivered"),
-        status in ("waiting", "pending"))
+        status == "waiting")
 
 
 def duration(seconds: float) -> str:

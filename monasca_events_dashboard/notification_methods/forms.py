@@ -74,8 +74,10 @@ class MethodForm(fields.Form):
                 **{field: settings.get(name)
                    for name, field in _SETTINGS.items()},
                 "name": method["name"], "type": method["type"],
-                "address": method.get("address"),
-                "mail": method.get("address")}
+                # In the other one's field nobody would see it, and a browser
+                # that finds it wrong there sends nothing.
+                "mail" if method["type"] == "email" else "address":
+                    method.get("address")}
         super().__init__(*arguments, **options)
         self._method = method
         if operator or method is not None:

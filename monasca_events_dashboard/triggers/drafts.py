@@ -176,7 +176,7 @@ class CreateView(Draft):
         return found
 
     def _form_of(self, definition: Mapping[str, Any], as_json: bool):
-        if as_json or set(definition) > {"kind", "group_by"}:
+        if as_json or set(definition) - {"kind", "group_by"}:
             return super()._form_of(definition, as_json)
         return self._fields(definition["kind"], definition)
 

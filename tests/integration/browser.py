@@ -12,7 +12,7 @@
 
 """A browser that nobody looks at, driven by the W3C's WebDriver protocol."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import base64
 import contextlib
 import pathlib
@@ -175,6 +175,23 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         self.call("POST", "/window/rect", {"width": width, "height": height})
 
+    @contextlib.contextmanager
+    def phone(self, width: int, height: int) -> Iterator[None]:
+        """Show meanwhile what a screen of so many pixels does: windows are
+        wider than the screens of phones."""
+        self._metrics(width, height)
+        try:
+            yield
+        finally:
+            self.call("POST", "/goog/cdp/execute", {
+                "cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
+
+    def _metrics(self, width: int, height: int) -> None:
+        self.call("POST", "/goog/cdp/execute", {
+            "cmd": "Emulation.setDeviceMetricsOverride", "params": {
+                "width": width, "height": height, "deviceScaleFactor": 1,
+                "mobile": False}})
+
     # -- what is there
 
     def elements(self, path: str, selector: str) -> list[Element]:
@@ -236,6 +253,13 @@ class Browser:
         wait_for("another page is loaded", lambda: self.run(
             "return !window.meLeft && document.readyState == 'complete'"
             " && !!window.jQuery;"))
+
+    def photograph_phone(self, path: pathlib.Path, width: int) -> None:
+        """Write a picture of the whole page on a phone's screen, which it
+        shows just now."""
+        height = self.run("return document.documentElement.scrollHeight;")
+        self._metrics(width, min(height, 4000))
+        self.photograph(path, whole=False)
 
     def photograph(self, path: pathlib.Path, whole: bool = True) -> None:
         """Write a picture of the page.

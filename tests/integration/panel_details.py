@@ -83,6 +83,33 @@ class DetailTests(Panels):
             ["compute.instance.create.end", "port.create.end",
              "compute.instance.create.start"], self.types())
 
+    def test_what_an_event_names_is_one_step_away_in_its_own_panel(self):
+        """B7: where the catalog has the service that keeps it."""
+        event = "/project/events/?event_type=compute.instance.create.end"
+        self.open(event)
+        self.follow("compute.instance.create.end")
+        self.assertNotIn("Show the resource", self.browser.texts("a"))
+        # What a service says that knows no instance at all is enough.
+        self.addCleanup(self.site.keystone.forget, "compute")
+        self.site.keystone.offer("compute", f"{self.site.url}/compute")
+        window = self.window("A")
+        timeline = f"/project/events/timeline/?resource_id={self.server}"
+        there = f"/project/instances/{self.server}/"
+        for path in (event, timeline):
+            self.open(path, window)
+            if path == event:
+                window.click_through(
+                    window.link("compute.instance.create.end"))
+            self.assertEqual([there], window.run(
+                "return Array.from(document.querySelectorAll("
+                "'.me-actions a'), one => one.getAttribute('href')).filter("
+                "one => one.startsWith('/project/instances/'));"))
+        self.picture("resource", window)
+        window.click_through(window.link("Show the resource"))
+        # Horizon's own page was asked for this one; nova does not have it.
+        self.assertIn(self.server, window.find(".alert-danger").text)
+        self.assertIn("nstance", window.title)
+
     def test_another_projects_event_is_not_there(self):
         """D13, S1."""
         theirs, = self.site.events("B")

@@ -29,8 +29,8 @@ from tests.integration.daemons import wait_for
 from tests.integration.receiver import Receiver
 from tests.integration.sites import LiveSite
 
-#: Sizes of a window.
-WIDE, NARROW = (1280, 900), (500, 800)
+#: A small phone's screen.
+PHONE = (360, 740)
 
 PICTURES = horizons.ROOT / "tests/artefacts/horizon"
 
@@ -198,15 +198,20 @@ class Panels:
         self.assertEqual([], accessibility.faults(window))
         path = PICTURES / f"{self.kind}-{name}.png"
         window.photograph(path)
-        window.resize(*NARROW)
-        try:
-            self.assertLessEqual(*window.run(
-                "return [document.documentElement.scrollWidth,"
-                " window.innerWidth];"), f"{name} scrolls sideways")
-            window.photograph(path.with_stem(f"{path.stem}-narrow"))
-        finally:
-            window.resize(*WIDE)
+        with window.phone(*PHONE):
+            # Charts are drawn anew a moment later.
+            wait_for(f"{name} does not scroll sideways", lambda: window.run(
+                "return document.documentElement.scrollWidth"
+                " <= window.innerWidth && Array.from(document"
+                ".querySelectorAll('.me-drawing svg')).every(one =>"
+                " one.getAttribute('width') <= window.innerWidth);"))
+            window.photograph_phone(
+                path.with_stem(f"{path.stem}-narrow"), PHONE[0])
         self.assertEqual([], window.complaints())
+
+    def told(self, window: Browser | None = None) -> str:
+        """Return what the page says came of what was done before."""
+        return " ".join((window or self.browser).texts(".messages .alert"))
 
     def rows(self) -> list[str]:
         return self.browser.texts("#events tbody tr:not(.empty)")

@@ -36,6 +36,7 @@ class Receiver:
         self.got: dict[str, list[tuple[dict, bytes]]] = {}
         self.refused: list[str] = []
         self._status = 200
+        self._pause = 0
         self._lock = threading.Lock()
         receiver = self
 
@@ -49,6 +50,8 @@ class Receiver:
                     return  # the sender was killed in mid-request
                 self.send_response(receiver._take(dict(self.headers), body))
                 self.send_header("Content-Length", "0")
+                if receiver._pause:
+                    self.send_header("Retry-After", str(receiver._pause))
                 self.end_headers()
 
             def log_message(self, *_):
@@ -71,13 +74,17 @@ class Receiver:
             return self._status
 
     @contextlib.contextmanager
-    def refusing(self, status: int = 500) -> Iterator[None]:
-        """Answer so meanwhile, and keep nothing of it."""
-        self._status = status
+    def refusing(self, status: int = 500, pause: int = 0) -> Iterator[None]:
+        """Answer so meanwhile, and keep nothing of it.
+
+        :param pause: seconds for which it asks to be left alone, with 429 or
+            503
+        """
+        self._status, self._pause = status, pause
         try:
             yield
         finally:
-            self._status = 200
+            self._status, self._pause = 200, 0
 
     @property
     def conf(self) -> str:

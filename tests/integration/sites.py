@@ -537,12 +537,22 @@ class Keystone:
 
     def register(self, endpoint: str) -> None:
         """Put the service into the catalog."""
-        self._made = self._identity.create_service(
-            name=f"monasca-events-{self._prefix}", type="event").id
+        self._made = self.offer("event", endpoint)
+
+    def offer(self, kind: str, endpoint: str) -> str:
+        """Put a service of any type into the catalog; return its id."""
+        made = self._identity.create_service(
+            name=f"monasca-events-{self._prefix}", type=kind).id
         for interface in ("public", "internal", "admin"):
             self._identity.create_endpoint(
-                service_id=self._made, interface=interface, url=endpoint,
+                service_id=made, interface=interface, url=endpoint,
                 region_id=self._where["region_name"])
+        return made
+
+    def forget(self, kind: str) -> None:
+        """Take what `offer` put there out again."""
+        for one in self._identity.services(type=kind):
+            self._identity.delete_service(one.id)
 
     def withdraw(self, others: bool = False) -> None:
         """Take the service out of the catalog again.

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The panels on real Horizon and Keystone, all else on SQLite files."""
+"""The panels on real Horizon, Keystone and Gnocchi; all of ours on SQLite."""
 
 import pathlib
 import unittest
@@ -18,14 +18,22 @@ import unittest
 from tests.integration import horizons
 from tests.integration import panel_details
 from tests.integration import panel_journey
+from tests.integration import panel_metrics
+from tests.integration import panel_operations
+from tests.integration import panel_pages
 from tests.integration.sites import LiveSite
 
 
 class TestHorizonEmbedded(panel_journey.JourneyTests,
-                          panel_details.DetailTests, unittest.TestCase):
+                          panel_details.DetailTests,
+                          panel_pages.PageTests,
+                          panel_operations.OperatorTests,
+                          panel_metrics.MetricTests, unittest.TestCase):
 
     kind = "embedded"
 
     @classmethod
     def make_site(cls, folder: pathlib.Path, extra: str) -> LiveSite:
-        return horizons.EmbeddedKeystoneSite(folder, extra=extra)
+        return horizons.EmbeddedKeystoneSite(
+            folder, extra=extra + cls.alarm_settings()
+            + cls.metric_settings())
