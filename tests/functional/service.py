@@ -26,6 +26,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+import unittest
 import uuid
 
 import httpx
@@ -180,6 +181,28 @@ class Service:
         self.parts.database.close()
         self.parts.dead_letters.close()
         self._folder.cleanup()
+
+
+class ServiceCase(unittest.TestCase):
+    """Tests of a service of this process, or of the live one.
+
+    :cvar pump: whether what is posted goes into the store here
+    :cvar service: None where the tests go against a live one
+    """
+
+    pump = True
+    service: Service | None = None
+    client: httpx.Client
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        set_environment()
+        if not is_live():
+            cls.service = Service(pump=cls.pump)
+            cls.addClassCleanup(cls.service.close)
+        cls.client = client(cls.service and cls.service.application)
+        cls.addClassCleanup(cls.client.close)
 
 
 def make_conf(folder: str, **overrides):

@@ -15,25 +15,16 @@
 import gzip
 import json
 import random
-import unittest
 
 from tests.functional import service
 
 _JSON = {"Content-Type": "application/json"}
 
 
-class LimitsTest(unittest.TestCase):
+class LimitsTest(service.ServiceCase):
     """In-process; what depends on the socket is in test_server."""
 
-    @classmethod
-    def setUpClass(cls):
-        service.set_environment()
-        cls.service = None
-        if not service.is_live():
-            cls.service = service.Service(pump=False)
-            cls.addClassCleanup(cls.service.close)
-        cls.client = service.client(
-            cls.service and cls.service.application)
+    pump = False
 
     def post(self, content, persona="MEMBER", **headers):
         if type(content) not in (bytes, str):

@@ -16,7 +16,6 @@ A route without a row fails, so that a new one cannot be forgotten.
 """
 
 import json
-import unittest
 import uuid
 
 from monasca_events_api.controllers.stream import EVENT_STREAM
@@ -282,18 +281,12 @@ def unique(content):
         "{name}", uuid.uuid4().hex))
 
 
-class MatrixTest(unittest.TestCase):
+class MatrixTest(service.ServiceCase):
     """S1, S2, B18."""
 
     @classmethod
     def setUpClass(cls):
-        service.set_environment()
-        cls.service = None
-        if not service.is_live():
-            cls.service = service.Service()
-            cls.addClassCleanup(cls.service.close)
-        cls.client = service.client(
-            cls.service and cls.service.application)
+        super().setUpClass()
         posted = cls.client.post(
             "/v1.0/events", headers=service.token("MEMBER"),
             json={"events": [{"event_type": "matrix", "payload": {}}]})

@@ -14,7 +14,6 @@
 
 import datetime
 import time
-import unittest
 import uuid
 
 from monasca_events_common import event
@@ -24,18 +23,7 @@ from tests.functional import service
 PATIENCE = 60
 
 
-class PagesTest(unittest.TestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        service.set_environment()
-        cls.service = None
-        if not service.is_live():
-            cls.service = service.Service()
-            cls.addClassCleanup(cls.service.close)
-        cls.client = service.client(
-            cls.service and cls.service.application)
-        cls.addClassCleanup(cls.client.close)
+class PagesTest(service.ServiceCase):
 
     def setUp(self):
         super().setUp()
