@@ -20,19 +20,32 @@ import re
 import subprocess
 import unittest
 
+from monasca_events_api import app
+from monasca_events_common import event
+from monasca_events_common.deadletters import DeadLetter
+from monasca_events_common.deadletters import DeadLetters
 from tests.integration import commands
+from tests.integration import tails
 from tests.integration.daemons import program
 from tests.integration.daemons import wait_for
 from tests.integration.sites import free_port
 from tests.integration.sites import Site
 from tests.integration.test_standalone import Standalone
+from tests.unit.common.test_event import complete
 
 
-class CliTest(commands.CommandTests, unittest.TestCase):
+class CliTest(commands.CommandTests, tails.TailTests, unittest.TestCase):
 
     @classmethod
     def make_site(cls, folder: pathlib.Path) -> Site:
-        return Standalone(folder)
+        site = Standalone(folder)
+        # A source of timelines that is not there.
+        site.layout.prepare()
+        site.layout.local_config.write_text(
+            "[timeline]\nsources = events, logs, firings, gnocchi\n"
+            "[timeline_gnocchi]\n"
+            f"endpoint = http://127.0.0.1:{free_port()}\n")
+        return site
 
     @classmethod
     def clouds(cls) -> pathlib.Path:
@@ -57,6 +70,53 @@ class CliTest(commands.CommandTests, unittest.TestCase):
                               f"{row['ID']}", cloud="admin")
         self.assertEqual("1 purged\n", done.stderr)
         self.assertEqual(before, dead())
+
+    def test_letters_are_replayed_to_their_tenants(self):
+        """F12: more than one request takes."""
+        project_id = self.site.projects["B"]
+        now = event.format_time(app.utc_now())
+        made = [event.record(complete(
+            event_id=event.event_id(project_id, f"late-{n}"),
+            project_id=project_id, event_type="a.dead",
+            timestamp=now, received_at=now, traits={"n": n}))
+            for n in range(120)]
+        letters = DeadLetters(
+            f"sqlite:///{self.site.layout.root}/dead-letters.db")
+        letters.put([DeadLetter(
+            stage="persister", code="late", reason="a test",
+            error="Rejected", position=f"late/{number}", raw=one.value,
+            project_id=project_id, headers={
+                name: value.decode("latin-1")
+                for name, value in one.headers.items()})
+            for number, one in enumerate(made)], now)
+        letters.close()
+        done = self.openstack("event", "dead-letter", "replay", "--all",
+                              "--stage", "persister", "--code", "late",
+                              cloud="admin")
+        self.assertRegex(done.stderr,
+                         r"\A(replaying: \d+\n)*120 replayed\n\Z")
+
+        def found() -> list:
+            return self.json("list", "--type", "a.dead", "--limit", "0",
+                             cloud="alt-reader")
+        rows = wait_for("they are stored", lambda: len(found()) == 120
+                        and found())
+        self.assertEqual(
+            {event.event_id(project_id, f"late-{n}") for n in range(120)},
+            {row["ID"] for row in rows})
+        self.assertEqual([], self.json("dead-letter", "list", "--code",
+                                       "late", cloud="admin"))
+        self.openstack("event", "dead-letter", "replay", "--all", code=4)
+
+    def test_a_source_that_is_not_there_is_named_below_a_timeline(self):
+        """B38: and costs nothing of the rest."""
+        self.post({"event_type": "a.noted", "resource_id": "noted"})
+        wait_for("it is stored", lambda: self.site.get(
+            "/v1.0/events", resource_id="noted")["events"])
+        done = self.openstack("event", "timeline", "noted")
+        self.assertRegex(done.stderr, r"\Agnocchi could not be asked: "
+                         r"[^\n]*Gnocchi[^\n]*\n\Z")
+        self.assertIn("a.noted", done.stdout)
 
     # -- as a program
 

@@ -22,6 +22,7 @@ import unittest
 import yaml
 
 from tests.integration import commands
+from tests.integration import tails
 from tests.integration.sites import EngineSite
 from tests.integration.sites import Site
 
@@ -31,11 +32,12 @@ _CLOUDS = {"demo-member": ("A", "member"), "demo-reader": ("A", "reader"),
            "admin": ("operator", "admin")}
 
 
-class CliLiveTest(commands.CommandTests, unittest.TestCase):
+class CliLiveTest(commands.CommandTests, tails.WorkersTests,
+                  unittest.TestCase):
 
     @classmethod
     def make_site(cls, folder: pathlib.Path) -> Site:
-        return EngineSite(folder, api_workers=1)
+        return EngineSite(folder)
 
     @classmethod
     def setUpClass(cls):
