@@ -40,9 +40,9 @@ class RecentTest(unittest.TestCase):
         self.client = service.client(self.service.application)
         self.sent = 0
 
-    def post(self, *events):
+    def post(self, *events, persona="MEMBER"):
         answer = self.client.post("/v1.0/events", json={"events": events},
-                                  headers=service.token("MEMBER"))
+                                  headers=service.token(persona))
         self.assertEqual(202, answer.status_code, answer.text)
         self.sent += len(events)
         wait_for("the events are seen", lambda: self.get().json()[
@@ -114,6 +114,30 @@ class RecentTest(unittest.TestCase):
         found, _ = self.pages("?by=event_type&last=3")
         self.assertEqual([-1, 47, 48, 49],
                          sorted(one["traits"]["n"] for one in found))
+
+    def test_the_last_of_each_source_however_busy_another_is(self):
+        """E17"""
+        for source, numbers in (("syslog", range(4)), ("log", range(10, 11)),
+                                ("syslog", range(4, 5))):
+            self.post(*[{"event_type": f"line.{n % 2}", "source": source,
+                         "project_id": service.PROJECT, "traits": {"n": n}}
+                        for n in numbers], persona="SERVICE")
+        self.post(*[{"event_type": "busy", "traits": {"n": n}}
+                    for n in range(20, 70)])
+
+        def last(query):
+            found, _ = self.pages(f"?by=source{query}")
+            return sorted((one["source"], one["traits"]["n"])
+                          for one in found)
+        self.assertEqual(
+            [("api", 68), ("api", 69), ("log", 10), ("syslog", 3),
+             ("syslog", 4)], last("&last=2"))
+        self.assertEqual([("api", 69), ("log", 10), ("syslog", 4)], last(""))
+        self.assertEqual([("log", 10), ("syslog", 4)],
+                         last("&event_type=line.0"))
+        self.assertEqual([("syslog", 4)], last("&source=syslog"))
+        self.assertEqual({"api": 50, "log": 1, "syslog": 5},
+                         self.get().json()["counters"]["sources"])
 
     def test_a_long_query_is_refused(self):
         answer = self.get("?event_type=" + "x" * 5000)
