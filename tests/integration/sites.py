@@ -119,6 +119,18 @@ class Site(abc.ABC):
     def metrics_ports(self) -> list[int]:
         """Return the ports on which workers serve their metrics."""
 
+    def processes(self) -> dict[str, list[int]]:
+        """Return daemon → its process and its workers, once all work."""
+        def work() -> bool:
+            try:
+                return bool(self.balances())
+            except requests.RequestException:
+                return False
+        wait_for("all workers serve their metrics", work)
+        return {name: [self.daemons.pid(name),
+                       *sorted(self.daemons.workers(name))]
+                for name in ("agent", "api", "persister")}
+
     def balances(self) -> dict[str, dict[str, int]]:
         """Return stage → counter → sum over all workers and labels."""
         found: dict[str, dict[str, int]] = {}
@@ -168,7 +180,11 @@ class Site(abc.ABC):
 
     def events(self, project: str) -> Iterator[dict]:
         """Return every event that the project's reader sees, by paging."""
-        return self._pages(self.token(project, "reader"), {})
+        return self.every_event(self.token(project, "reader"))
+
+    def every_event(self, token: str) -> Iterator[dict]:
+        """Return every event that the bearer of a token sees, by paging."""
+        return self._pages(token, {})
 
     def others_events(self) -> Iterator[dict]:
         """Return what is not A's or B's, as the administrator sees it."""

@@ -32,3 +32,9 @@ class TestEmbeddedFlow(flow.FlowTests, unittest.TestCase):
         return [str(one) for one in self.site.layout.root.iterdir()
                 if one != self.site.layout.notifications] + [
                     str(one) for one in self.folder.glob("*.log")]
+
+    def own_places(self) -> dict[str, list[str]]:
+        return {name: [str(one) for one in self.site.layout.root.glob(files)]
+                for name, files in (("spool", "spool"), ("bus", "bus.db*"),
+                                    ("store", "events.db*"),
+                                    ("dead letters", "dead-letters.db*"))}

@@ -17,6 +17,8 @@ neutron, glance and cinder, and generated ones pass the whole way with real
 tokens, and two tenants see exactly their own.
 """
 
+from collections.abc import Iterator, Mapping
+import datetime
 import json
 import pathlib
 import re
@@ -26,11 +28,16 @@ import tempfile
 import unittest
 import uuid
 
+from kafka import KafkaProducer
 import kombu
+import requests
+import sqlalchemy
 
 from monasca_events_agent.traffic.notification import Notification
+from monasca_events_agent.traffic.notification import wire_time
 from monasca_events_agent.traffic.sender import to_rabbitmq
 from monasca_events_common.event import event_id
+from monasca_events_common.event import format_time
 from tests.integration import flow
 from tests.integration import servers
 from tests.integration.daemons import wait_for
@@ -46,10 +53,67 @@ class LiveFlow(flow.FlowTests):
     """The flow on real servers, for each bus driver."""
 
     bus = "kafka"
+    layout = "tenant"
 
     @classmethod
     def make_site(cls, folder: pathlib.Path) -> Site:
-        return LiveSite(folder, bus=cls.bus)
+        return LiveSite(folder, bus=cls.bus, extra=f"[elasticsearch]\n"
+                        f"layout = {cls.layout}\n")
+
+    def test_what_the_retired_api_published_is_found_by_its_tenant(self):
+        # §2 of the contract: an old API may feed a new persister. No headers,
+        # a time in milliseconds as key, the old form as value.
+        site = self.site
+        received = datetime.datetime.now(datetime.timezone.utc).replace(
+            microsecond=0)
+        happened = received - datetime.timedelta(seconds=0.505394)
+
+        def old(name: str, **fields) -> bytes:
+            """Return a message as the retired API put it on the bus."""
+            return json.dumps({
+                "event": {"event_type": "backup.old", "priority": "INFO",
+                          "publisher_id": f"old-{name}-host",
+                          "dimensions": {"service": "backup"},
+                          "payload": {"of": name}, **fields},
+                "creation_time": int(received.timestamp()),
+                "meta": {"project_id": site.projects[name]}}).encode()
+        records = [
+            *(old(name, timestamp=wire_time(happened),
+                  message_id=f"old-{name}")
+              for name in ("A", "B") for _repetition in range(2)),
+            # The retired service gave no ids: the same again is another one.
+            *(old("A", payload={"turn": 1}) for _ in range(2))]
+        producer = KafkaProducer(
+            bootstrap_servers=site.servers["kafka"]["bootstrap_servers"])
+        try:
+            for value in records:
+                producer.send(f"monevents_{site.name}", value,
+                              key=b"1793524511494").get(60)
+        finally:
+            producer.close()
+
+        def found(name: str) -> list[dict]:
+            return site.get("/v1.0/events", name, event_type="backup.old",
+                            limit=100, sort="timestamp:asc")["events"]
+        wait_for("three events are A's and one is B's",
+                 lambda: (len(found("A")), len(found("B"))) == (3, 1))
+        for name in ("A", "B"):
+            first, *others = found(name)
+            project_id = site.projects[name]
+            self.assertEqual(
+                (event_id(project_id, f"old-{name}"), project_id,
+                 format_time(happened), {"service": "backup"}, {"of": name}),
+                (first["event_id"], first["project_id"], first["timestamp"],
+                 first["dimensions"], first["payload"]))
+            for one in others:
+                self.assertEqual(
+                    (project_id, format_time(received), {"turn": 1}),
+                    (one["project_id"], one["timestamp"], one["payload"]))
+            by_word = site.get("/v1.0/events", name, q=f"old-{name}-host",
+                               sort="timestamp:asc")["events"]
+            self.assertEqual([first, *others], by_word)
+        self.assertEqual([], [one for one in site.others_events()
+                              if one["event_type"] == "backup.old"])
 
     def places_on_disk(self) -> list[str]:
         # RabbitMQ is the carrier; what is in it was never ours to hide.
@@ -58,6 +122,47 @@ class LiveFlow(flow.FlowTests):
                 if one.suffix != ".truth"]
         return [*ours, *(one["directory"] for one in found.values())]
 
+    def own_places(self) -> dict[str, list[str]]:
+        # The servers' folders have what other sites left, too.
+        name, found = self.site.name, self.site.servers
+        indices = requests.get(
+            f"{found['elasticsearch']['url']}/_cat/indices/ev{name}-*",
+            params={"format": "json", "h": "uuid"}, timeout=30).json()
+        return {"spool": [str(self.folder / "spool")],
+                "bus": below(found["kafka"], f"monevents_{name}-*"),
+                "store": [path for one in indices for path
+                          in below(found["elasticsearch"], one["uuid"])],
+                "dead letters": below(found["mariadb"], f"dead_{name}")}
+
+    def write_out(self) -> None:
+        engine = sqlalchemy.create_engine(self.site.dead_url)
+        with engine.begin() as connection:
+            for statement in ("FLUSH TABLES dead_letters FOR EXPORT",
+                              "UNLOCK TABLES"):
+                connection.execute(sqlalchemy.text(statement))
+        engine.dispose()
+
+    def shown(self) -> Iterator[bytes]:
+        # Not by the API: it takes off what is only searched.
+        url = self.site.servers["elasticsearch"]["url"]
+        page = requests.post(
+            f"{url}/ev{self.site.name}-*/_search?scroll=1m", timeout=30,
+            json={"size": 500, "query": {"match_all": {}}})
+        while True:
+            page.raise_for_status()
+            answer = page.json()
+            if not answer["hits"]["hits"]:
+                break
+            yield page.content
+            page = requests.post(f"{url}/_search/scroll", timeout=30, json={
+                "scroll": "1m", "scroll_id": answer["_scroll_id"]})
+
+
+def below(server: Mapping, name: str) -> list[str]:
+    """Return the folders of a name, wherever they are among a server's."""
+    return [str(one) for one in
+            pathlib.Path(server["directory"]).rglob(name) if one.is_dir()]
+
 
 class TestLiveFlow(LiveFlow, unittest.TestCase):
     bus = "kafka"
@@ -65,7 +170,20 @@ class TestLiveFlow(LiveFlow, unittest.TestCase):
 
 class TestLiveFlowConfluent(LiveFlow, unittest.TestCase):
     bus = "confluent"
+    layout = "pooled"
     count = 1000
+
+    def test_projects_share_indices_in_the_pooled_layout(self):
+        truth = self.truth("pooled")
+        self.site.generate(truth, 50, "--seed", "15")
+        report = self.site.settle(truth)
+        self.assertTrue(report.ok, report.text())
+        url = self.site.servers["elasticsearch"]["url"]
+        indices = requests.get(f"{url}/ev{self.site.name}-*/_alias",
+                               timeout=30).json()
+        self.assertTrue(indices)
+        for one in indices:
+            self.assertTrue(one.startswith(f"ev{self.site.name}-pool-"), one)
 
 
 class TestRealNotifications(unittest.TestCase):
@@ -182,8 +300,12 @@ class TestRealNotifications(unittest.TestCase):
         keystone = Keystone(servers.up("keystone"), uuid.uuid4().hex[:6],
                             site.url)
         projects = [keystone.project(f"p{number}") for number in range(3)]
-        for number, project_id in enumerate(projects):
-            keystone.user(f"u{number}", project_id, "member")
+        accounts = [keystone.user(f"u{number}", project_id, "member")
+                    for number, project_id in enumerate(projects)]
+        # Before it is asked what was said: this, too, is told.
+        tokens = {project_id: keystone.token(*account, project_id)
+                  for project_id, account
+                  in zip(projects[:2], accounts, strict=False)}
         keystone.delete_project(projects[2])
         said = wait_for("Keystone has spoken", lambda: tap.read(), 30)
         self.assertGreaterEqual(len(said), 10, said)
@@ -202,12 +324,41 @@ class TestRealNotifications(unittest.TestCase):
             return placed
         placed = wait_for("what Keystone said is stored once", arrived, 60,
                           every=1.0)
+        self.assert_each_sees_its_own(tokens, tap, placed)
         made = {one["payload"].get("resource_info"): placed[one["message_id"]]
                 for one in tap.read()
                 if one["event_type"] == "identity.project.created"}
         for project_id in projects:
             self.assertEqual(project_id, made.get(project_id),
                              "a project's creation is its own event")
+
+    def assert_each_sees_its_own(self, tokens: dict[str, str], tap: "Tap",
+                                 placed: dict[str, str]) -> None:
+        """Two tenants list what Keystone said, each with a token of its own.
+
+        :param tokens: project id → token; ``placed``: message id → project id
+        """
+        said = {one["message_id"]: one for one in tap.read()}
+        for project_id, token in tokens.items():
+            listed = list(self.site.every_event(token))
+            self.assertEqual({project_id},
+                             {one["project_id"] for one in listed})
+            theirs = {event_id(project_id, message_id): message_id
+                      for message_id, owner in placed.items()
+                      if owner == project_id}
+            self.assertEqual(sorted(theirs),
+                             sorted(one["event_id"] for one in listed))
+            self.assertIn("identity.project.created",
+                          [one["event_type"] for one in listed])
+            # Nor is it the placing alone that says whose they are.
+            for message_id in theirs.values():
+                self.assertIn(project_id, json.dumps(said[message_id]))
+            for other in tokens.keys() - {project_id}:
+                self.assertNotIn(other, json.dumps(listed))
+                answer = self.site.call(
+                    "GET", f"/v1.0/events/{listed[0]['event_id']}",
+                    tokens[other])
+                self.assertEqual(404, answer.status_code)
 
 
 class Tap:
