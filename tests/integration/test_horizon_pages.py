@@ -10,13 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The way from an event to Horizon's own page of what it names: it is there,
-under the name that we call it by, and only for who may go it."""
+"""Where Horizon and the panels meet, asked of its own environment.
+
+The way from an event to Horizon's page of what it names is there, under the
+name that we call it by, and only for who may go it; and what the guide has an
+administrator type brings the panels.
+"""
 
 from collections.abc import Mapping
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -33,6 +39,25 @@ SCRIPT = pathlib.Path(__file__).with_name("horizon_pages.py")
 SETTINGS = """
 from horizon_settings import *
 OPENSTACK_CINDER_FEATURES = {"enable_backup": True}
+"""
+
+GUIDE = horizons.ROOT / "doc/source/admin/horizon.rst"
+
+#: Prints where each panel is, and whether Horizon knows the policies.
+PANELS = """
+import django
+django.setup()
+from django.conf import settings
+from django.urls import resolve
+import horizon
+resolve("/")
+for dashboard, panels in (
+        ("project", ("events", "event_triggers", "event_methods")),
+        ("admin", ("events",))):
+    for panel in panels:
+        print(horizon.get_dashboard(dashboard).get_panel(
+            panel).get_absolute_url())
+print(settings.DEFAULT_POLICY_FILES["event"])
 """
 
 #: Services of a catalog, and the resource types whose pages they bring, with
@@ -78,6 +103,8 @@ class TestResourcePages(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.horizon = horizons.up()
+        cls.home = pathlib.Path(cls.horizon["directory"])
+        cls.python = CACHE / f"horizon-{cls.horizon['version']}/bin/python"
         cls.ident = str(uuid.uuid4())
         cls.found = cls.ask({
             **{name: token(name) for name in PAGES}, "nothing": token(),
@@ -90,13 +117,11 @@ class TestResourcePages(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         pathlib.Path(folder.name, "with_backups.py").write_text(SETTINGS)
-        home = pathlib.Path(cls.horizon["directory"])
         done = subprocess.run(
-            [CACHE / f"horizon-{cls.horizon['version']}/bin/python", SCRIPT,
-             cls.ident], input=json.dumps(tokens), text=True,
-            capture_output=True, check=False, env={
+            [cls.python, SCRIPT, cls.ident], input=json.dumps(tokens),
+            text=True, capture_output=True, check=False, env={
                 **os.environ, "DJANGO_SETTINGS_MODULE": "with_backups",
-                "PYTHONPATH": f"{folder.name}:{home}:{home / 'site'}"})
+                "PYTHONPATH": f"{folder.name}:{cls.home}:{cls.home}/site"})
         if done.returncode:
             raise AssertionError(done.stderr[-3000:])
         return json.loads(done.stdout.splitlines()[-1])
@@ -129,6 +154,41 @@ class TestResourcePages(unittest.TestCase):
         """As Horizon's policies of images and volumes want a role."""
         for kind in (*PAGES["image"], *PAGES["volumev3"]):
             self.assertNotIn(kind, self.urls("roleless"))
+
+    def test_what_the_guide_has_one_type_brings_the_panels(self):
+        """B7: into a Horizon that never heard of them."""
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        folder = pathlib.Path(made.name)
+        package = self.python.parents[1] / "lib"
+        source, = package.glob("python*/site-packages/openstack_dashboard")
+        fresh = folder / "packages/openstack_dashboard"
+        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(
+            "__pycache__"))
+        shutil.copy(self.home / "local/local_settings.py", fresh / "local")
+        (folder / "bin").mkdir()
+        # Horizon's Python, as one has it after "into its environment".
+        python = folder / "bin/python"
+        python.write_text(f"#!/bin/sh\nPYTHONPATH={fresh.parent}:"
+                          f"{self.home}/site exec {self.python} \"$@\"\n")
+        python.chmod(0o755)
+        typed, = [block for block in re.findall(
+            r"::\n\n((?: {4}.*\n)+)", GUIDE.read_text("utf-8"))
+            if "ln -s" in block]
+        environment = {"PATH": f"{python.parent}:{os.environ['PATH']}",
+                       "DJANGO_SETTINGS_MODULE":
+                       "openstack_dashboard.settings"}
+        subprocess.run(["bash", "-eu"], input=re.sub("(?m)^ {4}", "", typed),
+                       text=True, check=True, env=environment)
+        done = subprocess.run([python, "-"], input=PANELS, text=True,
+                              check=False, capture_output=True,
+                              env=environment)
+        self.assertEqual(0, done.returncode, done.stderr[-3000:])
+        *urls, policies = done.stdout.split()
+        self.assertEqual(
+            ["/project/events/", "/project/event_triggers/",
+             "/project/event_methods/", "/admin/events/"], urls)
+        self.assertTrue(pathlib.Path(policies).is_file())
 
 
 if __name__ == "__main__":
