@@ -199,7 +199,7 @@ class ActingTests:
         try:
             with urllib.request.urlopen(
                     f"http://127.0.0.1:{cls.engine_port()}/metrics",
-                    timeout=20) as found:
+                    timeout=60) as found:
                 return found.read().decode()
         except OSError:
             return ""

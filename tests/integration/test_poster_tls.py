@@ -100,10 +100,10 @@ class _TlsTest(unittest.TestCase):
         with self.assertLogs("monasca_events_agent", logging.WARNING) as logs:
             thread.start()
             try:
-                wait_for("the poster warns", lambda: logs.output, 20)
+                wait_for("the poster warns", lambda: logs.output)
             finally:
                 stop.set()
-                thread.join(20)
+                thread.join(60)
         self.assertFalse(thread.is_alive())
         warning, = [one.getMessage() for one in logs.records]
         for word in ("events wait in the spool", sink.url, *words):

@@ -319,7 +319,7 @@ class TestMistakes(StandaloneCase):
 
     def test_the_script_tells_its_usage_without_doing_anything(self):
         done = subprocess.run(["bash", str(_SCRIPT), "--help"], check=True,
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=120)
         for part in ("tools/standalone.sh", "--no-demo", "--state-dir",
                      "--port"):
             self.assertIn(part, done.stdout)

@@ -186,7 +186,7 @@ class _Server:
         return (self.home / "server.log").read_text(errors="replace")
 
     def get(self, path, **headers):
-        return requests.get(self.url + path, headers=headers, timeout=30)
+        return requests.get(self.url + path, headers=headers, timeout=60)
 
     def post(self, *marks, session=requests, **arguments):
         """Post events whose payloads carry these marks."""
@@ -194,7 +194,7 @@ class _Server:
                            for mark in marks]}
         arguments.setdefault("data", json.dumps(body))
         return session.post(
-            f"{self.url}/v1.0/events", timeout=30, headers={
+            f"{self.url}/v1.0/events", timeout=60, headers={
                 "X-Auth-Token": self.token,
                 "Content-Type": "application/json"}, **arguments)
 
