@@ -41,7 +41,8 @@ from tests.integration.sites import Site
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _YAML = "tests.functional.test_gabbi"
 _OUTAGE = "tests.functional.test_outage"
-_SUITES = ("tests.functional.test_matrix", "tests.functional.test_limits")
+_SUITES = ("tests.functional.test_matrix", "tests.functional.test_limits",
+           "tests.functional.test_pages")
 
 #: persona of the functional suites → (the site's project, role)
 _PERSONAS = {"READER": ("A", "reader"), "MEMBER": ("A", "member"),
@@ -52,7 +53,7 @@ _PERSONAS = {"READER": ("A", "reader"), "MEMBER": ("A", "member"),
 
 #: Times that a request may take longer than promised before that is so: the
 #: machine is shared with all the servers.
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 
 
 def expected() -> tuple[int, int]:
@@ -200,9 +201,9 @@ uri = 127.0.0.1:{self.kafka.port}
             self.assertLess(self.refused_after(), 5)
         self.kafka.resume()
         wait_for("the API takes events",
-                 lambda: self.post().status_code == 202)
+                 lambda: self.post().status_code == 202, 120)
         wait_for("the API is healthy", lambda: self.site.call(
-            "GET", "/healthcheck", "").status_code == 200)
+            "GET", "/healthcheck", "").status_code == 200, 120)
         self.assertNotEqual([], workers)
         self.assertEqual(workers, self.site.daemons.workers("api"))
 
@@ -242,7 +243,7 @@ index_name = ev{uuid.uuid4().hex}
         store.resume()
         wait_for("the API reads", lambda: site.call(
             "GET", "/v1.0/events",
-            site.token("A", "member")).status_code == 200)
+            site.token("A", "member")).status_code == 200, 120)
 
 
 def run_outage(case: unittest.TestCase, site: Site, part: str) -> None:
