@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What every bus promises, as tests (B21, B26).
+"""What every bus promises, as tests (B21, B26, D5).
 
 A driver's test module inherits :class:`BusContract` beside ``TestCase`` and
 says how to open a bus, how to break the log and how a member dies. The same

@@ -31,7 +31,7 @@ from tests.contract.store_case import THEIRS
 class Writing(StoreCase):
 
     def test_an_event_comes_back_byte_for_byte(self):
-        """B22, B23"""
+        """B6, B22, B23, D6"""
         made = make(
             "bytes", traits={"size": 1.0, "huge": 1e300, "many": 2 ** 62},
             dimensions={"rack": "r1"},

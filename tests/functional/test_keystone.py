@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The Keystone identity: auth_token itself in front of the application; F14.
+"""The Keystone identity: auth_token itself in front of the application; B5,
+B18, F14.
 
 Keystone's answers come from a stand-in over HTTP, so that it can fail.
 """
