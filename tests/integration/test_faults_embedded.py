@@ -26,7 +26,7 @@ class TestEmbeddedFaults(faults.FaultTests, unittest.TestCase):
     def make_site(self, folder: pathlib.Path) -> Site:
         return EmbeddedSite(folder)
 
-    def assert_balanced(self, truth, seconds: float = 180) -> None:
+    def assert_balanced(self, truth, seconds: float = 240) -> None:
         super().assert_balanced(truth, seconds)
         for name in ("bus.db", "events.db", "dead-letters.db",
                      "spool/spool.db"):
