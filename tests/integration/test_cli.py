@@ -15,6 +15,7 @@
 The file of clouds is the one that the start writes.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -117,6 +118,47 @@ class CliTest(commands.CommandTests, tails.TailTests, unittest.TestCase):
         self.assertRegex(done.stderr, r"\Agnocchi could not be asked: "
                          r"[^\n]*Gnocchi[^\n]*\n\Z")
         self.assertIn("a.noted", done.stdout)
+
+    def test_a_transform_is_tried_made_changed_and_removed(self):
+        """D17, B11"""
+        def shown(*arguments):
+            return self.json("transform", *arguments, cloud="alt-member")
+        path = self.folder / "mask.yaml"
+        path.write_text("pattern: {event_type: [a.masked]}\n"
+                        "operations: [{mask: [payload.pin]}]\n")
+        sample = self.folder / "masked.json"
+        sample.write_text(json.dumps({"event_type": "a.masked",
+                                      "payload": {"pin": "1234"}}))
+        tried = shown("test", "--file", str(path), "--event-file",
+                      str(sample))
+        self.assertEqual({"pin": "***"}, tried["events"][0]["payload"])
+        made = shown("create", "no pins", "--file", str(path), "--position",
+                     "3")
+        self.assertEqual([("no pins", 3, "enabled")], [
+            (row["Name"], row["Position"], row["State"])
+            for row in shown("list")])
+        self.assertEqual(made["operations"],
+                         shown("show", "no pins")["operations"])
+
+        def stored(wanted: str) -> bool:
+            # What came before the persister knew it is as it was.
+            self.post({"event_type": "a.masked", "payload": {"pin": "1234"}},
+                      "B")
+            found = self.site.get("/v1.0/events", "B", event_type="a.masked",
+                                  limit=1)["events"]
+            return bool(found) and found[0]["payload"]["pin"] == wanted
+        wait_for("what is stored is masked", lambda: stored("***"))
+        self.openstack("event", "transform", "set", "no pins", "--disable",
+                       cloud="alt-member")
+        self.assertEqual(2, len(shown("versions", "no pins")))
+        wait_for("it is masked no more", lambda: stored("1234"))
+        self.openstack("event", "transform", "delete", "no pins", code=4,
+                       cloud="alt-reader")
+        self.openstack("event", "transform", "delete", "no pins",
+                       cloud="alt-member")
+        self.assertEqual([], shown("list"))
+        # Another project's is none.
+        self.openstack("event", "transform", "show", "no pins", code=3)
 
     # -- as a program
 
