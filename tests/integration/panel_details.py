@@ -107,7 +107,7 @@ class DetailTests(Panels):
         self.picture("resource", window)
         window.click_through(window.link("Show the resource"))
         # Horizon's own page was asked for this one; nova does not have it.
-        self.assertIn(self.server, window.find(".alert-danger").text)
+        self.assertIn(self.server, self.told(window))
         self.assertIn("nstance", window.title)
 
     def test_another_projects_event_is_not_there(self):

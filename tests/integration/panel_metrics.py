@@ -40,8 +40,11 @@ class MetricTests(Panels):
         return f"""
 [timeline]
 sources = events,logs,firings,gnocchi
+# Who is slow on a slow machine is not away.
+patience = 60
 [timeline_gnocchi]
 endpoint = {cls.gnocchi}
+timeout = 60
 """
 
     @staticmethod
@@ -92,7 +95,11 @@ endpoint = {cls.gnocchi}
         wait_for("all happened", lambda: len(timeline()["events"]) == 4)
         self.check_answer(timeline(), start)
         path = f"/project/events/timeline/?resource_id={ident}"
-        self.open(path)
+
+        def is_drawn() -> bool:
+            self.open(path)
+            return bool(self.browser.all("g.me-curve"))
+        wait_for("a curve is drawn", is_drawn)
         self.check_curve()
         # Another tenant is shown none of it, by Gnocchi's own decision.
         found = self.site.get("/v1.0/timeline", "B", resource_id=ident)

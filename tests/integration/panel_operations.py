@@ -180,7 +180,7 @@ class OperatorTests(Panels):
         """D18, R2: with how far it is behind, as a number."""
         letters = DeadLetters(self.site.dead_url)
         self.addCleanup(letters.close)
-        wait_for("nothing is on its way", lambda: "0 records" in
+        wait_for("nothing is on its way", lambda: " 0 records" in
                  self.service("persister"))
         kind = "standing." + uuid.uuid4().hex[:8]
         self.site.daemons.stop("persister")
