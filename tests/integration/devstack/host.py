@@ -76,6 +76,7 @@ class Host:
     """The directory, its servers, and the phases.
 
     :ivar servers: name → what tools/servers tells of it
+    :ivar metrics: service → first port of its metrics
     """
 
     def __init__(self, folder: pathlib.Path, port: int,
@@ -98,7 +99,7 @@ class Host:
         self.url = f"http://127.0.0.1:{port}"
         self.log = ""
         self._port = port
-        self._metrics = metrics
+        self.metrics = metrics
         self._uwsgi = uwsgi
         self._cache = cache
 
@@ -185,10 +186,15 @@ class Host:
     def files(self) -> set[str]:
         """Return every path that a plug-in could have left behind."""
         apart = ("servers", "site", "logs", "bin", "variables",
-                 "stack/packages", "stack/data/venv", "stack/monasca-events")
+                 "stack/packages")
         return {name for path in self.folder.rglob("*")
                 if not (name := str(path.relative_to(self.folder)))
-                .startswith(apart)}
+                .startswith(apart) and "__pycache__" not in path.parts}
+
+    def packages(self) -> list[str]:
+        """Return what the system was to install since the host was made."""
+        file = self.dest / "packages"
+        return file.read_text().split() if file.exists() else []
 
     def options(self) -> dict[str, dict]:
         """Return file → section → option → value, of other services."""
@@ -320,7 +326,7 @@ class Host:
             "MONASCA_EVENTS_CACHE_DIR": self._cache,
             "MONASCA_EVENTS_SERVICE_PORT": str(self._port),
             "MONASCA_EVENTS_METRICS": ",".join(
-                f"{name}:{port}" for name, port in self._metrics.items())}
+                f"{name}:{port}" for name, port in self.metrics.items())}
 
 
 def copy_sources(target: pathlib.Path) -> None:
