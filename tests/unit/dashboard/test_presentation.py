@@ -46,6 +46,18 @@ class PresentationTest(unittest.TestCase):
             presentation.visible("a\u202eb\0\u200b\ud800\nü漢"))
         self.assertIn("\\u202e", presentation.pretty({"x\u202e": 1}))
 
+    def test_a_delivery_offers_what_the_api_does_with_its_status(self):
+        """B45: what is tried again is not cancelled any more."""
+        for status, again, waits in (
+                ("waiting", False, True), ("pending", False, False),
+                ("delivered", True, False), ("parked", True, False),
+                ("cancelled", True, False)):
+            found = presentation.delivery({
+                "delivery_id": "1", "action": "webhook", "status": status,
+                "attempts": 1, "last_error": None})
+            self.assertEqual((status, again, waits), (
+                found.status, found.again, found.waits))
+
     def test_durations_are_said_in_two_units(self):
         for seconds, text in ((0.0421, "0.0421 s"), (7.5, "7.5 s"),
                               (59.6, "1 min"), (72, "1 min 12 s"),
