@@ -118,7 +118,13 @@ class TestEmbeddedContract(ContractTests, unittest.TestCase):
 
     @classmethod
     def make_site(cls, folder: pathlib.Path) -> Site:
-        return EmbeddedSite(folder)
+        return EmbeddedSite(folder, f"""
+[sqlite_bus]
+publish_timeout = {service.PATIENCE}
+[sqlite_store]
+busy_timeout = {service.PATIENCE}
+query_timeout = {service.PATIENCE}
+""")
 
     def token(self, project: str, role: str) -> str:
         if role not in ("manager", "swiftoperator"):
@@ -143,8 +149,12 @@ class TestLiveContract(ContractTests, unittest.TestCase):
     def make_site(cls, folder: pathlib.Path) -> Site:
         # As long as auth_token's default: one persona after the other calls,
         # and Keystone would be asked for each of some thousand requests.
-        return LiveSite(folder, extra="[keystone_authtoken]\n"
-                                      "token_cache_time = 300\n")
+        return LiveSite(folder, extra=f"""
+[keystone_authtoken]
+token_cache_time = 300
+[kafka_events]
+publish_timeout = {service.PATIENCE}
+""")
 
 
 class OutageTests:
