@@ -77,7 +77,7 @@ _HIDDEN = ((re.compile(r"whsec_[\w+/=]+"),
            (re.compile('"host": "[^"]*"'), '"host": "controller-1"'))
 
 #: Seconds for which something is waited for.
-PATIENCE = 30
+PATIENCE = 60
 
 
 @functools.cache

@@ -39,6 +39,7 @@ from monasca_events_common.rules import definition
 from monasca_events_common.rules import transforms
 from tests.functional import service
 from tests.functional import test_matrix as matrix
+from tests.integration.daemons import wait_for
 
 PATH = "/v1.0/openapi.json"
 
@@ -89,10 +90,9 @@ class DescriptionCase(unittest.TestCase):
             json={"events": [{"event_type": "matrix", "traits": {"n": 1.5},
                               "dimensions": {"rack": "r"}}]})
         cls.event_id = posted.json()["event_ids"][0]
-        for _ in range(500):
-            if cls.client.get(f"/v1.0/events/{cls.event_id}",
-                              headers=service.token("READER")).is_success:
-                break
+        wait_for("the event is stored", lambda: cls.client.get(
+            f"/v1.0/events/{cls.event_id}",
+            headers=service.token("READER")).is_success, every=0.02)
         cls.document = cls.client.get(PATH).json()
 
     def things(self, route: str) -> matrix.Things:

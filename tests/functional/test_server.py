@@ -217,7 +217,7 @@ class ServerTest(unittest.TestCase):
 
         def slow(environ, start_response):
             started.set()
-            go.wait(10)
+            go.wait(60)
             start_response("200 OK", [("Content-Length", "4")])
             return [b"done"]
 
@@ -226,7 +226,7 @@ class ServerTest(unittest.TestCase):
         asker = threading.Thread(target=lambda: answers.append(running.raw(
             b"GET / HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n")))
         asker.start()
-        self.assertTrue(started.wait(10))
+        self.assertTrue(started.wait(60))
         stopper = threading.Thread(target=running.stop)
         stopper.start()
         go.set()

@@ -96,7 +96,7 @@ class TestAgent(AgentTest):
             target=together(agent.make_collector(conf),
                             agent.make_sender(conf)), args=(stop,))
         thread.start()
-        self.assertTrue(arrived.wait(20))
+        self.assertTrue(arrived.wait(60))
         stop.set()
         thread.join(30)
         self.assertFalse(thread.is_alive())

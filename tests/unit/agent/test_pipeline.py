@@ -30,6 +30,7 @@ from monasca_events_agent.sources import Notice
 from monasca_events_common.deadletters import DeadLetters
 from monasca_events_common.errors import Rejected
 from monasca_events_common.errors import Unavailable
+from tests.integration.daemons import wait_for
 from tests.unit.agent.sink import options
 
 NOW = datetime.datetime(2026, 11, 22, tzinfo=datetime.timezone.utc)
@@ -222,7 +223,7 @@ class TestHolding(PipelineTest):
         thread.join(0.2)
         self.assertEqual([], ended)
         self.spool.remove(self.spool.fetch(1, 1))
-        thread.join(20)
+        thread.join(60)
         self.assertEqual([None], ended)
         self.assertEqual(["1"], self.spooled())
 
@@ -232,7 +233,7 @@ class TestHolding(PipelineTest):
         thread, ended = self.deliver(self.pipeline(), [notice(1)],
                                      Bookmark("file", "9"))
         self.stop.set()
-        thread.join(20)
+        thread.join(60)
         self.assertEqual("spool_full", ended[0].code)
         self.assertIsNone(self.spool.bookmark("file"))
 
@@ -242,12 +243,12 @@ class TestHolding(PipelineTest):
         poison = [Notice(b"garbage %d" % number, f"q/{number}")
                   for number in range(1200)]
         thread, ended = self.deliver(made, poison)
+        wait_for("it stands still", lambda: self.letters.tripped("agent"))
         thread.join(0.3)
         self.assertEqual([], ended)
         self.assertEqual({}, self.letters.count())
-        self.assertIsNotNone(self.letters.tripped("agent"))
         self.letters.resume("agent")
-        thread.join(20)
+        thread.join(60)
         self.assertEqual([None], ended)
         self.assertEqual({("agent", "not_json"): 1200}, self.letters.count())
 
@@ -255,6 +256,6 @@ class TestHolding(PipelineTest):
         self.letters.trip("agent", "everything was bad", "now")
         thread, ended = self.deliver(self.pipeline(), [notice(1)])
         self.stop.set()
-        thread.join(20)
+        thread.join(60)
         self.assertEqual("breaker_tripped", ended[0].code)
         self.assertEqual([], self.spooled())

@@ -183,5 +183,5 @@ class TestFileSource(testtools.TestCase):
                                   args=(self.kept, stop))
         thread.start()
         stop.set()
-        thread.join(20)
+        thread.join(60)
         self.assertFalse(thread.is_alive())

@@ -159,7 +159,7 @@ class TestCommand(unittest.TestCase):
                                         "--truth", self.truth)[0])
         for one in threading.enumerate():
             if one.name == "report":
-                one.join(5)
+                one.join(60)
                 self.assertFalse(one.is_alive())
 
     def test_sigterm_ends_it_in_good_order(self):

@@ -132,7 +132,7 @@ class TestStart(FolderCase):
         def prepare():
             calls.append(1)
             trying.set()
-            go.wait(10)
+            go.wait(60)
             raise Unavailable("still away")
 
         found = Database(f"sqlite:///{self.folder}/x.db")
@@ -140,12 +140,12 @@ class TestStart(FolderCase):
         found.prepare_later(prepare)
         first = threading.Thread(target=found.health)
         first.start()
-        self.assertTrue(trying.wait(10))
+        self.assertTrue(trying.wait(60))
         with self.assertRaisesRegex(Unavailable, "another call"):
             with found.read():
                 raise AssertionError("never reached")
         go.set()
-        first.join(10)
+        first.join(60)
         self.assertEqual([1], calls)
 
 

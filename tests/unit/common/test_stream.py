@@ -34,6 +34,10 @@ from monasca_events_common.stream import StreamLoop
 from tests.bench.sample import options
 
 
+#: Seconds after which something that should have come will not come.
+PATIENCE = 60.0
+
+
 class Collector(Handler):
     """Keeps what it is given; fails or rejects when told to."""
 
@@ -70,7 +74,8 @@ class LoopCase(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.bus = SqliteBus(options(SqliteBus.OPTS,
-                                     path=str(self.folder / "bus.db")))
+                                     path=str(self.folder / "bus.db"),
+                                     publish_timeout=PATIENCE))
         self.addCleanup(self.bus.close)
         self.dead = DeadLetters(f"sqlite:///{self.folder}/dead.db")
         self.addCleanup(self.dead.close)
@@ -91,13 +96,16 @@ class LoopCase(unittest.TestCase):
             self.handler, self.dead, options(stream.OPTS, **conf),
             clock=clock, rng=random.Random(1))
 
-    def run_until(self, loop, done, turns: int = 2000) -> None:
-        for _ in range(turns):
+    def step_until(self, loop, done) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             loop.step()
             if done():
-                break
-        else:
-            self.fail("the loop did not get there")
+                return
+        self.fail("the loop did not get there")
+
+    def run_until(self, loop, done) -> None:
+        self.step_until(loop, done)
         stop = threading.Event()
         stop.set()
         loop.run(stop)
@@ -153,12 +161,7 @@ class TestStreamLoop(LoopCase):
         self.publish(1500)
         self.handler.reject = lambda value: True
         loop = self.loop(batch_size=500)
-        for _ in range(500):
-            loop.step()
-            if self.dead.tripped("persister"):
-                break
-        else:
-            self.fail("the breaker did not trip")
+        self.step_until(loop, lambda: self.dead.tripped("persister"))
         for _ in range(10):
             loop.step()
         self.assertLess(len(self.dead.list(limit=5000)), 1500)
@@ -177,14 +180,12 @@ class TestStreamLoop(LoopCase):
         def slow(batch):
             if not first:
                 first.append(True)
-                gate.wait(5)
+                gate.wait(PATIENCE)
             return handle(batch)
         self.handler.handle = slow
         loop = self.loop(in_flight=3)
-        for _ in range(20):
-            loop.step()
         # Others are done, the oldest is not: nothing may be committed.
-        self.assertGreater(len(self.handler.seen), 0)
+        self.step_until(loop, lambda: self.handler.seen)
         again = self.bus.subscribe("t", "other", None)
         again.close()
         gate.set()
@@ -200,7 +201,7 @@ class TestStreamLoop(LoopCase):
         def slow(batch):
             if not first:
                 first.append(True)
-                gate.wait(20)
+                gate.wait(PATIENCE)
             return handle(batch)
         self.handler.handle = slow
         return gate
@@ -210,6 +211,7 @@ class TestStreamLoop(LoopCase):
         gate = self.hold_the_first()
         loop = self.loop(in_flight=1)
         before = received()
+        self.step_until(loop, lambda: received() - before >= 20)
         for _ in range(20):
             loop.step()
         self.assertEqual(20, received() - before)
@@ -237,6 +239,7 @@ class TestStreamLoop(LoopCase):
         values = self.publish(200)
         gate = self.hold_the_first()
         loop = self.loop(in_flight=2)
+        self.step_until(loop, lambda: len(self.handler.seen) >= 30)
         for _ in range(60):
             loop.step()
         # Two were done beside the slow one and a third was started; then
@@ -258,12 +261,12 @@ class TestStreamLoop(LoopCase):
             begun.append(batch)
             if len(begun) > in_flight:
                 more.set()
-            gate.wait(20)
+            gate.wait(PATIENCE)
             return handle(batch)
 
         def positions(handled):
             if handled and not found:
-                more.wait(0.2 if in_flight == 1 else 10.0)
+                more.wait(0.2 if in_flight == 1 else PATIENCE)
                 found.append(len(begun))
             return handled
         self.handler.handle = slow

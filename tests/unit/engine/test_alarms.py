@@ -514,7 +514,7 @@ class TestDelivered(RemovalCase):
                 reached.set()
                 raise
         self.shelf.delete = delete
-        self.assertTrue(reached.wait(20))
+        self.assertTrue(reached.wait(60))
         running.close()
         with self.database.read() as connection:
             found = connection.execute(sa.select(DELIVERIES).where(

@@ -45,6 +45,7 @@ from tests.unit.common.rules.samples import event
 from tests.unit.common.rules.samples import PROJECT
 from tests.unit.common.rules.samples import stamp
 from tests.unit.common.rules.samples import TEN
+from tests.unit.engine.outgoing import until
 
 ABSENCE = {"kind": "absence", "within": 60, "group_by": ["resource_id"],
            "start": {"event_type": ["a"]}, "expect": {"event_type": ["b"]},
@@ -400,11 +401,8 @@ class TestBacktester(unittest.TestCase):
         thread = threading.Thread(target=self.worker.run, args=(self.stop,))
         thread.start()
         asked = [self.ask() for _ in range(3)]
-        waiting = threading.Event()
-        for _ in range(1000):
-            if all(self.found(one).status == jobs.FINISHED for one in asked):
-                break
-            waiting.wait(0.01)
+        until("all are done", lambda: all(
+            self.found(one).status == jobs.FINISHED for one in asked))
         self.stop.set()
         thread.join(30)
         self.assertFalse(thread.is_alive())

@@ -22,6 +22,7 @@ from unittest import mock
 from monasca_events_engine import queues
 from monasca_events_engine.deliveries import Entry
 from monasca_events_engine.queues import Queues
+from tests.unit.engine.outgoing import until
 
 
 class Clock:
@@ -324,14 +325,12 @@ class TestThreads(QueuesCase):
                 entry(str(number), f"p{rng.randrange(5)}"))], "put")
             if number % 500 == 0:
                 made.sweep()
-        for _ in range(2000):
-            if not len(made):
-                break
+        def empty() -> bool:
             self.clock.now += 1.0
-            threading.Event().wait(0.002)
-        self.assertEqual(0, len(made))
+            return not len(made)
+        until("all are done", empty)
         note(made.close(), "closed")
         for one in threads:
-            one.join(10)
+            one.join(60)
         self.assertEqual(total, len(found))
         self.assertEqual({1}, set(found.values()))

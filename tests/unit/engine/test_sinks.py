@@ -427,7 +427,7 @@ class TestPusher(PushingCase):
             until("b has it", lambda: made["b"].got == [[2]])
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(60)
         self.assertFalse(thread.is_alive())
 
     def test_one_that_cannot_be_made_stops_no_other(self):
@@ -451,7 +451,7 @@ class TestPusher(PushingCase):
                     "bad")._value.get() > before)
             finally:
                 stop.set()
-                thread.join(20)
+                thread.join(60)
         self.assertIn("no such thing", logged.output[0])
 
     def test_of_too_many_the_oldest_are_dropped_and_counted(self):

@@ -16,6 +16,7 @@ import datetime
 import pathlib
 import tempfile
 import threading
+import time
 import unittest
 
 import orjson
@@ -67,7 +68,8 @@ class TestPersister(unittest.TestCase):
             lambda watcher: self.bus.subscribe("monevents", "p", watcher),
             Writer(self.store), self.dead,
             options(stream.OPTS, batch_wait=0.0))
-        for _ in range(2000):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             loop.step()
             lag = loop._subscription.lag()
             if lag and not sum(lag.values()):

@@ -218,7 +218,7 @@ class WaitingTest(unittest.TestCase):
         stream = self.stream()
         with Waiting(stream, 60, 0.001, lambda: self.now):
             self.now = 3.0
-            self.assertTrue(self.drawn.wait(10))
+            self.assertTrue(self.drawn.wait(60))
         self.assertIn("waiting for the answer: 3 s", stream.getvalue())
         self.assertTrue(stream.getvalue().endswith("\r\x1b[K"))
 
@@ -235,7 +235,7 @@ class WaitingTest(unittest.TestCase):
                 Progress(stream, "reading", 60, lambda: self.now,
                          waiting.stop) as progress:
             self.now = 3.0
-            self.assertTrue(self.drawn.wait(10))
+            self.assertTrue(self.drawn.wait(60))
             progress.show("7")
         before, _, after = stream.getvalue().partition("\rreading: 7")
         self.assertTrue(before.endswith("\r\x1b[K"))
