@@ -208,14 +208,17 @@
   /* Metrics below, each with a scale of its own. */
   Timeline.prototype.curves = function (x, top, left) {
     var svg = this.svg;
+    var narrow = left <= 20;
     this.metrics.forEach(function (metric, number) {
       var y = d3.scale.linear()
         .domain(d3.extent(metric.points, function (one) { return one.value; }))
-        .range([METRIC - 8, 6]);
+        /* On a narrow screen the name stands above the curve. */
+        .range([METRIC - 8, narrow ? 18 : 6]);
       var group = svg.append('g').attr('class', 'me-curve')
         .attr('transform', 'translate(0,' + (top + number * METRIC) + ')');
-      group.append('text').attr('x', left).attr('y', METRIC / 2)
-        .attr('text-anchor', left > 20 ? 'end' : 'start').text(metric.name);
+      group.append('text').attr('x', narrow ? 4 : left)
+        .attr('y', narrow ? 12 : METRIC / 2)
+        .attr('text-anchor', narrow ? 'start' : 'end').text(metric.name);
       group.append('path').attr('d', d3.svg.line()
         .x(function (one) { return x(one.at); })
         .y(function (one) { return y(one.value); })(metric.points));
