@@ -151,7 +151,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         folder = pathlib.Path(home)
         site = EmbeddedSite(folder) if arguments.bus == "sqlite" \
-            else LiveSite(folder, arguments.bus)
+            else LiveSite(folder, arguments.bus, api_workers=1)
         try:
             site.start()
             answer = {"bench": "memory", "bus": arguments.bus,
