@@ -37,6 +37,7 @@ from monasca_events_agent.recipe import recipe_for
 from monasca_events_agent.redact import redact
 from monasca_events_agent.redact import Redacted
 from monasca_events_agent.redact import redact_text
+from monasca_events_agent.sources import NOTIFICATION
 from monasca_events_agent.tenants import PROJECT_ID
 from monasca_events_agent.tenants import Tenants
 from monasca_events_agent.traits import moment
@@ -49,9 +50,6 @@ from monasca_events_common.errors import EventsError
 from monasca_events_common.errors import Misconfigured
 from monasca_events_common.errors import Rejected
 from monasca_events_common.event import MAX_STRING
-
-#: Where an event that came as a notification says it came from.
-SOURCE = "notification"
 
 #: Values of the option ``keep_format``.
 KEEP_FORMATS = ("both", "legacy", "versioned")
@@ -119,12 +117,12 @@ class Normaliser:
         self._window = ("", "", "")
 
     def __call__(self, notification: Mapping, received_at: str,
-                 source: str = SOURCE) -> dict:
+                 source: str = NOTIFICATION) -> dict:
         """Same as :meth:`normalise`, so that a pipeline takes a function."""
         return self.normalise(notification, received_at, source)
 
     def normalise(self, notification: Mapping, received_at: str,
-                  source: str = SOURCE) -> dict:
+                  source: str = NOTIFICATION) -> dict:
         """Return the canonical event; ``event_id`` is the source's own id.
 
         :param notification: the inner message, context as ``_context_*`` keys

@@ -27,6 +27,9 @@ from monasca_events_common.errors import Misconfigured
 
 NAMESPACE = "monasca_events.sources"
 
+#: The road of what services send; a source of something else names its own.
+NOTIFICATION = "notification"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notice:
@@ -41,7 +44,7 @@ class Notice:
 
     body: bytes | Mapping
     position: str
-    source: str = "notification"
+    source: str = NOTIFICATION
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ import uuid
 
 from oslo_config import cfg
 
+from monasca_events_agent.pipeline import STAGE
 from monasca_events_agent.sources import Intake
 from monasca_events_agent.sources import Notice
 from monasca_events_agent.sources import Source
@@ -311,8 +312,8 @@ def _notification(message: Message, cut: bool, peer: str, trusted: str,
 
 
 def _lose(count: int) -> None:
-    metrics.RECEIVED.labels("agent").inc(count)
-    metrics.DROPPED.labels("agent", "stopped").inc(count)
+    metrics.RECEIVED.labels(STAGE).inc(count)
+    metrics.DROPPED.labels(STAGE, "stopped").inc(count)
 
 
 def _host(address) -> str:

@@ -26,50 +26,22 @@ import subprocess
 import tempfile
 import unittest
 
-import requests
-
 from tests.integration.authority import Authority
-from tests.integration.daemons import Daemons
 from tests.integration.daemons import wait_for
+from tests.integration.sites import EmbeddedSite
 from tests.integration.sites import free_port
 
-CONFIG = """
-[DEFAULT]
-use_stderr = true
-[sqlite_bus]
-path = {home}/bus.db
-[sqlite_store]
-path = {home}/events.db
-[dead_letters]
-connection = sqlite:///{home}/dead.db
-[database]
-connection = sqlite:///{home}/definitions.db
-[secrets]
-key_file = {home}/secrets.key
-[api]
-port = {port}
-[identity_local]
-tokens_file = {home}/tokens.json
+SYSLOG = """
 [agent]
 sources = syslog
-operator_project_id = {operator}
 [syslog]
 tcp = 127.0.0.1:{tcp}
 udp = 127.0.0.1:{udp}
 tls = 127.0.0.1:{tls}
-tls_cert_file = {certificate}
-tls_key_file = {key}
-tls_client_ca_file = {authority}
+tls_cert_file = {server.certificate}
+tls_key_file = {server.key}
+tls_client_ca_file = {authority.file}
 trusted_project_key = project_id
-[spool]
-path = {home}/spool/spool.db
-[poster]
-endpoints = http://127.0.0.1:{port}
-max_wait = 0.02
-[api_auth]
-auth_type = admin_token
-endpoint = http://127.0.0.1:{port}
-token = {token}
 """
 
 REQUEST = "req-11111111-2222-3333-4444-555555555555"
@@ -82,39 +54,15 @@ class TestSyslog(unittest.TestCase):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="monasca-events-")
         cls.addClassCleanup(folder.cleanup)
-        cls.home = pathlib.Path(folder.name)
-        cls.authority = Authority(cls.home)
-        cls.daemons = Daemons(cls.home)
-        cls.addClassCleanup(cls.daemons.close)
-        cls.tcp, cls.udp, cls.tls, cls.port = (free_port() for _ in range(4))
-        cls.url = f"http://127.0.0.1:{cls.port}"
-        cls.server = cls.authority.sign("127.0.0.1")
-        cls.configure("none yet", "0" * 32)
-        cls.daemons.start("api")
-        wait_for("the API answers", cls.answers)
-        cls.accounts = {
-            one["name"]: one for one in json.loads(
-                (cls.home / "tokens.json").read_text())["accounts"]}
-        cls.configure(cls.accounts["service"]["token"],
-                      cls.accounts["admin"]["project_id"])
-        cls.daemons.start("persister")
-        cls.daemons.start("agent")
+        home = pathlib.Path(folder.name)
+        cls.authority = Authority(home)
+        cls.tcp, cls.udp, cls.tls = (free_port() for _ in range(3))
+        cls.site = EmbeddedSite(home, SYSLOG.format(
+            tcp=cls.tcp, udp=cls.udp, tls=cls.tls, authority=cls.authority,
+            server=cls.authority.sign("127.0.0.1")))
+        cls.addClassCleanup(cls.site.close)
+        cls.site.start()
         wait_for("the agent listens", cls.listens)
-
-    @classmethod
-    def configure(cls, token, operator):
-        cls.daemons.configure(CONFIG.format(
-            home=cls.home, port=cls.port, tcp=cls.tcp, udp=cls.udp,
-            tls=cls.tls, certificate=cls.server.certificate,
-            key=cls.server.key, authority=cls.authority.file, token=token,
-            operator=operator))
-
-    @classmethod
-    def answers(cls):
-        try:
-            return requests.get(cls.url + "/", timeout=60).ok
-        except requests.RequestException:
-            return False
 
     @classmethod
     def listens(cls):
@@ -125,20 +73,13 @@ class TestSyslog(unittest.TestCase):
                 return False
         return True
 
-    def get(self, account, path, **parameters):
-        answer = requests.get(
-            self.url + path, params=parameters, timeout=60,
-            headers={"X-Auth-Token": self.accounts[account]["token"]})
-        self.assertEqual(200, answer.status_code, answer.text)
-        return answer.json()
-
-    def events(self, account, count, **parameters):
+    def events(self, project, count, **parameters):
         """Return so many events as soon as they are there."""
         found = []
 
         def there():
-            found[:] = self.get(account, "/v1.0/events",
-                                **parameters)["events"]
+            found[:] = self.site.get("/v1.0/events", project,
+                                     **parameters)["events"]
             return len(found) >= count
         wait_for(f"{count} events of {parameters}", there)
         self.assertEqual(count, len(found))
@@ -148,7 +89,7 @@ class TestSyslog(unittest.TestCase):
         subprocess.run(["logger", "-n", "127.0.0.1", *arguments], check=True)
 
     def test_what_programs_say_becomes_their_projects_events(self):
-        tenant = self.accounts["demo-member"]["project_id"]
+        tenant = self.site.projects["A"]
         new = ("-T", "-P", str(self.tcp), "--rfc5424=notq", "-t", "shop")
         self.logger(*new, "-p", "local0.err", "--octet-count", "--sd-id",
                     "app@32473", "--sd-param", f'project_id="{tenant}"',
@@ -159,7 +100,7 @@ class TestSyslog(unittest.TestCase):
         self.logger("-d", "-P", str(self.udp), "--rfc3164", "-t", "cron[7]",
                     "nobody's own words")
 
-        one, two = self.events("demo-member", 2, event_type="syslog.shop",
+        one, two = self.events("A", 2, event_type="syslog.shop",
                                sort="timestamp:asc")
         self.assertEqual(
             ("syslog", "ERROR", REQUEST, "ORDER", "local0",
@@ -171,13 +112,12 @@ class TestSyslog(unittest.TestCase):
         self.assertEqual(socket.gethostname().partition(".")[0],
                          one["resource_id"].partition(".")[0])
         # Its words are found, and its request has it among the log's lines.
-        self.events("demo-member", 1, q="till")
-        lines = self.get("demo-member", "/v1.0/timeline",
-                         request_id=REQUEST)["logs"]
+        self.events("A", 1, q="till")
+        lines = self.site.get("/v1.0/timeline", request_id=REQUEST)["logs"]
         self.assertEqual([one["event_id"]],
                          [line["event_id"] for line in lines])
-        self.assertEqual([], self.get("alt-member", "/v1.0/events")["events"])
-        theirs, = self.events("admin", 1, event_type="syslog.cron")
+        self.assertEqual([], self.site.get("/v1.0/events", "B")["events"])
+        theirs, = self.events("operator", 1, event_type="syslog.cron")
         self.assertTrue(theirs["marks"]["tenant_unknown"])
 
     def test_pythons_own_handler(self):
@@ -190,7 +130,7 @@ class TestSyslog(unittest.TestCase):
                 handler.emit(logging.makeLogRecord({
                     "msg": f"number {number}", "levelname": "ERROR"}))
             handler.close()
-        found = self.events("admin", 6, event_type="syslog.app")
+        found = self.events("operator", 6, event_type="syslog.app")
         self.assertEqual(["number 0", "number 0", "number 1", "number 1",
                           "number 2", "number 2"],
                          sorted(one["payload"]["message"] for one in found))
@@ -209,13 +149,13 @@ class TestSyslog(unittest.TestCase):
         with self.assertRaises(OSError):
             send(b"nobody")
         send(b"known", self.authority.sign("127.0.0.1"))
-        found, = self.events("admin", 1, event_type="syslog.tls")
+        found, = self.events("operator", 1, event_type="syslog.tls")
         self.assertEqual("known", found["payload"]["message"])
 
     def test_while_the_api_is_away_it_is_spooled(self):
-        self.daemons.kill("api")
+        self.site.daemons.kill("api")
         self.logger("-T", "-P", str(self.tcp), "-t", "later", "kept")
-        self.daemons.start("api")
-        wait_for("the API answers", self.answers)
-        found, = self.events("admin", 1, event_type="syslog.later")
+        self.site.daemons.start("api")
+        self.site.await_api()
+        found, = self.events("operator", 1, event_type="syslog.later")
         self.assertEqual("kept", found["payload"]["message"])
